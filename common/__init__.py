@@ -1,0 +1,1 @@
+"""The wire contract: only what two deployables must agree on. No HTTP, no model."""

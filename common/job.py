@@ -1,0 +1,172 @@
+"""The job: the record that a client made, and every number that is derived from it."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from common.errors import JobError
+from common.prompt import Prompt
+from common.queues import Priority
+from common.sampling import FinishReason, Sampling
+
+#: The version of the record; a reader accepts its own and older ones.
+RECORD_VERSION = 1
+
+
+class JobStatus(StrEnum):
+    """Where a job is; each says who brings it there."""
+
+    QUEUED = "queued"  #: submit; release and rescue bring it back
+    IN_PROGRESS = "in_progress"  #: claim
+    COMPLETED = "completed"  #: finish
+    FAILED = "failed"  #: finish, expire (its timeout) or rescue (it kills workers)
+    CANCELLED = "cancelled"  #: cancel
+    EXPIRED = "expired"  #: expire (its queue ttl or deadline)
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended; it never leaves such a state."""
+        return self not in (JobStatus.QUEUED, JobStatus.IN_PROGRESS)
+
+
+class JobKind(StrEnum):
+    """Which view made the job."""
+
+    GENERATE = "generate"
+    EXPLAIN = "explain"
+
+
+class OnDisconnect(StrEnum):
+    """What a job does when the client that waits for it goes away."""
+
+    CONTINUE = "continue"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the engine is asked for."""
+
+    prompt: Prompt
+    sampling: Sampling
+
+    def to_json(self) -> str:
+        """The form stored in the record."""
+        return json.dumps({"prompt": self.prompt.to_dict(), "sampling": asdict(self.sampling)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Work":
+        """Read the stored form."""
+        raw = json.loads(text)
+        sampling = raw["sampling"]
+        sampling["stop"] = tuple(sampling["stop"])
+        return cls(Prompt.from_dict(raw["prompt"]), Sampling(**sampling))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job as read from Redis. Times in ms of the server's clock; 0 is never."""
+
+    id: str
+    user: str
+    kind: JobKind
+    priority: Priority
+    status: JobStatus
+    work: Work
+    created_ms: int
+    enqueued_ms: int
+    started_ms: int = 0
+    completed_ms: int = 0
+    expires_ms: int = 0
+    deadline_ms: int = 0
+    run_ms: int = 0
+    decode_ms: int = 0
+    attempts: int = 0
+    failures: int = 0
+    kills: int = 0
+    rescues: int = 0
+    revision: int = 1
+    prompt_tokens: int = 0
+    tokens: int = 0
+    logprob_sum: float = 0.0
+    text: str = ""
+    lengths: str = ""
+    finish_reason: FinishReason | None = None
+    error: JobError | None = None
+    on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
+    request_id: str = ""
+    traceparent: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    model_info: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_hash(cls, raw: Mapping[str, str]) -> "Job":
+        """Build a job from its Redis hash. Raises KeyError on a foreign hash."""
+        numbers = {name: int(raw.get(name) or 0) for name in _NUMBERS}
+        reason = raw.get("finish_reason")
+        code = raw.get("error_code")
+        return cls(
+            id=raw["id"],
+            user=raw["user"],
+            kind=JobKind(raw["kind"]),
+            priority=Priority(raw["priority"]),
+            status=JobStatus(raw["status"]),
+            work=Work.from_json(raw["work"]),
+            logprob_sum=float(raw.get("logprob_sum") or 0.0),
+            text=raw.get("text", ""),
+            lengths=raw.get("lengths", ""),
+            finish_reason=FinishReason(reason) if reason else None,
+            error=JobError(code, raw.get("error_message", "")) if code else None,
+            on_disconnect=OnDisconnect(raw.get("on_disconnect") or OnDisconnect.CONTINUE),
+            request_id=raw.get("request_id", ""),
+            traceparent=raw.get("traceparent", ""),
+            metadata=json.loads(raw.get("metadata") or "{}"),
+            model_info=json.loads(raw.get("model_info") or "{}"),
+            **numbers,
+        )
+
+    @property
+    def confidence(self) -> float | None:
+        """The geometric mean of the chosen tokens' probabilities, 0..1; uncalibrated."""
+        return math.exp(self.logprob_sum / self.tokens) if self.tokens else None
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Decode speed: the first token is prefill's."""
+        return (self.tokens - 1) * 1000 / self.decode_ms if self.decode_ms > 0 else None
+
+    @property
+    def processing_ms(self) -> int | None:
+        """From the first claim to the end."""
+        if not self.started_ms or not self.completed_ms:
+            return None
+        return self.completed_ms - self.started_ms
+
+    def text_after(self, offset: int) -> str:
+        """The text that the tokens after the first ``offset`` released."""
+        lengths = [int(n) for n in self.lengths.split(",") if n]
+        return self.text[sum(lengths[:offset]) :]
+
+
+_NUMBERS = (
+    "created_ms enqueued_ms started_ms completed_ms expires_ms deadline_ms run_ms decode_ms "
+    "attempts failures kills rescues revision prompt_tokens tokens"
+).split()
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_job_id(prefix: str = "job_") -> str:
+    """A fresh id: the prefix, then 48 bits of ms and 80 random bits, sortable by time."""
+    number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+    return prefix + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def pairs(flat: list[str]) -> dict[str, str]:
+    """A hash as a script returns it, field after value, as a mapping."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))

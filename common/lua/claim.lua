@@ -1,0 +1,36 @@
+#!lua flags=allow-oom
+-- Purpose: take a queued job under a fresh lease; the answer to a doorbell.
+-- ARGV: 1 id, 2 token (a fresh nonce), 3 worker id, 4 lease in ms.
+-- Returns: {'claimed', record, tokens so far as 'id,id,..', run ms left} | {'drop', why}
+-- A repeated call with the same token gets the same answer.
+
+local id, token = ARGV[1], ARGV[2]
+local key, now = 'job:' .. id, now_ms()
+local job = read_job(id)
+if not job then return { 'drop', 'unknown' } end
+
+if job.status == 'queued' then
+  if number_of(job, 'not_before_ms') > now then return { 'drop', 'not due' } end
+  local deadline = number_of(job, 'deadline_ms')
+  if deadline > 0 and deadline <= now then return { 'drop', 'too late' } end
+  local waited = now - number_of(job, 'queued_ms')
+  local time_left = math.max(0, number_of(job, 'timeout_ms') - number_of(job, 'run_ms'))
+  local end_by = now + time_left
+  if deadline > 0 then end_by = math.min(end_by, deadline) end
+  redis.call('HSET', key, 'status', 'in_progress', 'token', token, 'worker', ARGV[3],
+    'claimed_ms', int(now), 'queue_ttl_ms', int(math.max(0, number_of(job, 'queue_ttl_ms') - waited)))
+  redis.call('HSETNX', key, 'started_ms', int(now))
+  redis.call('HINCRBY', key, 'attempts', 1)
+  local revision = redis.call('HINCRBY', key, 'revision', 1)
+  redis.call('ZREM', 'wait:' .. job.priority, id)
+  redis.call('ZADD', 'leases', int(now + tonumber(ARGV[4])), id)
+  redis.call('ZADD', 'deadlines', int(end_by), id)
+  publish_state(id, 'in_progress', revision)
+elseif not (job.status == 'in_progress' and job.token == token) then
+  return { 'drop', job.status }
+end
+
+local flat = redis.call('HGETALL', key)
+local end_by = tonumber(redis.call('ZSCORE', 'deadlines', id) or now)
+local _, ids = compact(id)
+return { 'claimed', flat, ids, int(math.max(0, end_by - now)) }

@@ -1,0 +1,147 @@
+-- Shared by every script: the clock, the record, and the two ways out of a state.
+-- Keys are those of common/keys.py; they are built here because one primary holds them all.
+
+local TOMBSTONE_MS = 7 * 24 * 3600 * 1000
+local IDEMPOTENCY_MS = 24 * 3600 * 1000
+local STREAM_LINGER_MS = 60 * 1000
+local TERMINAL = { completed = true, failed = true, cancelled = true, expired = true }
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- Numbers are written as integers: Lua would print large ones as 1.7e+12.
+local function int(number)
+  return string.format('%d', number)
+end
+
+-- The record as a table, or nil.
+local function read_job(id)
+  local flat = redis.call('HGETALL', 'job:' .. id)
+  if #flat == 0 then return nil end
+  local job = {}
+  for i = 1, #flat, 2 do job[flat[i]] = flat[i + 1] end
+  return job
+end
+
+local function number_of(job, field)
+  return tonumber(job[field] or 0) or 0
+end
+
+local function publish_state(id, status, revision)
+  redis.call('PUBLISH', 'events', cjson.encode({ id = id, status = status, revision = revision }))
+end
+
+-- Void the lease: whoever holds the token can write no more, and is told at once.
+local function void(id, job)
+  redis.call('ZREM', 'leases', id)
+  if job.token and job.token ~= '' then redis.call('PUBLISH', 'voided', job.token) end
+end
+
+-- The text, ids and piece lengths of a stream, joined.
+local function compact(id)
+  local text, ids, lengths = {}, {}, {}
+  for i, entry in ipairs(redis.call('XRANGE', 'ev:' .. id, '-', '+')) do
+    for j = 1, #entry[2], 2 do
+      local field, value = entry[2][j], entry[2][j + 1]
+      if field == 'text' then text[i] = value
+      elseif field == 'ids' then ids[i] = value
+      elseif field == 'lengths' then lengths[i] = value end
+    end
+  end
+  return table.concat(text), table.concat(ids, ','), table.concat(lengths, ',')
+end
+
+-- Append a chunk to the stream if it is the next one.
+-- Returns the tokens stored; the caller compares them with what it has.
+local function append_chunk(id, job, chunk, now)
+  local stored = number_of(job, 'tokens')
+  if chunk.count == 0 or chunk.offset ~= stored then return stored end
+  local after = stored + chunk.count
+  redis.call('XADD', 'ev:' .. id, int(after) .. '-0',
+    'text', chunk.text, 'ids', chunk.ids, 'lengths', chunk.lengths)
+  local key = 'job:' .. id
+  redis.call('HSET', key, 'tokens', int(after))
+  redis.call('HINCRBYFLOAT', key, 'logprob_sum', chunk.logprob_sum)
+  redis.call('HINCRBY', key, 'decode_ms', chunk.decode_ms)
+  redis.call('HSETNX', key, 'first_token_ms', int(now))
+  redis.call('PUBLISH', 'events', cjson.encode(
+    { id = id, offset = stored, tokens = chunk.count, text = chunk.text }))
+  return after
+end
+
+-- ARGV[from ..]: offset, count, text, ids, lengths, logprob_sum, decode_ms.
+local function chunk_from(from)
+  return {
+    offset = tonumber(ARGV[from]), count = tonumber(ARGV[from + 1]), text = ARGV[from + 2],
+    ids = ARGV[from + 3], lengths = ARGV[from + 4], logprob_sum = ARGV[from + 5],
+    decode_ms = ARGV[from + 6],
+  }
+end
+
+-- Run time so far in ms, over all attempts; ``until_ms`` ends the current one.
+local function run_ms(job, until_ms)
+  local current = 0
+  if job.status == 'in_progress' then
+    current = math.max(0, until_ms - number_of(job, 'claimed_ms'))
+  end
+  return number_of(job, 'run_ms') + current
+end
+
+-- Move an unfinished job to a terminal state, once and for all.
+-- ``fields`` are further field, value pairs for the record.
+local function settle(id, job, status, now, fields)
+  local key, ttl = 'job:' .. id, number_of(job, 'result_ttl_ms')
+  local text, ids, lengths = compact(id)
+  local revision = redis.call('HINCRBY', key, 'revision', 1)
+  void(id, job)
+  redis.call('HSET', key, 'status', status, 'token', '', 'completed_ms', int(now), 'expires_ms', int(now + ttl), 'run_ms', int(run_ms(job, now)),
+    'text', text, 'ids', ids, 'lengths', lengths)
+  if #fields > 0 then redis.call('HSET', key, unpack(fields)) end
+  redis.call('ZREM', 'wait:' .. job.priority, id)
+  redis.call('ZREM', 'deadlines', id)
+  redis.call('SREM', 'active:' .. job.user, id)
+  redis.call('PEXPIRE', key, ttl)
+  redis.call('PEXPIRE', 'ev:' .. id, math.min(ttl, STREAM_LINGER_MS))
+  redis.call('SET', 'gone:' .. id, job.user, 'PX', int(ttl + TOMBSTONE_MS))
+  if job.idempotency and job.idempotency ~= '' then
+    local age = now - number_of(job, 'created_ms')
+    redis.call('PEXPIRE', job.idempotency, int(math.max(IDEMPOTENCY_MS - age, ttl)))
+  end
+  if status == 'failed' then redis.call('ZADD', 'dead', int(now), id) end
+  redis.call('HINCRBY', 'totals', job.kind .. '|' .. job.priority .. '|' .. status, 1)
+  publish_state(id, status, revision)
+end
+
+-- Put a running job back in its queue, with its age; somebody must ring for it.
+-- ``until_ms`` is when its attempt stopped running.
+local function requeue(id, job, now, until_ms)
+  local key = 'job:' .. id
+  local deadline = number_of(job, 'deadline_ms')
+  local start_by = now + number_of(job, 'queue_ttl_ms')
+  if deadline > 0 then start_by = math.min(start_by, deadline) end
+  void(id, job)
+  local revision = redis.call('HINCRBY', key, 'revision', 1)
+  redis.call('HSET', key, 'status', 'queued', 'token', '', 'worker', '', 'rung_ms', '0',
+    'queued_ms', int(now), 'run_ms', int(run_ms(job, until_ms)))
+  redis.call('ZADD', 'wait:' .. job.priority, job.enqueued_ms, id)
+  redis.call('ZADD', 'deadlines', int(start_by), id)
+  publish_state(id, 'queued', revision)
+end
+
+-- Count a request against a sliding window, right for any number of gateways.
+-- Returns: allowed, requests left, ms until the next place is free. A name counts once.
+local function count_request(key, limit, window, name, now)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', int(now - window))
+  local count = redis.call('ZCARD', key)
+  local allowed = redis.call('ZSCORE', key, name) and true or false
+  if not allowed and count < limit then
+    redis.call('ZADD', key, int(now), name)
+    redis.call('PEXPIRE', key, window)
+    allowed, count = true, count + 1
+  end
+  local oldest = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  local wait = oldest[2] and (tonumber(oldest[2]) + window - now) or 0
+  return allowed, math.max(0, limit - count), wait
+end

@@ -1,0 +1,67 @@
+#!lua
+-- Purpose: accept a job durably and ring for it, or say why not; safe to repeat.
+-- ARGV: 1 id, 2 user, 3 priority, 4 idempotency key or '', 5 body digest,
+--   6 waiting jobs allowed to this class, 7 unfinished jobs allowed to this user,
+--   8 deadline in ms from now or 0, 9 queue ttl in ms, 10 doorbell,
+--   11 requests allowed in a minute, 12 when the caller's token was issued (s) or 0,
+--   13.. record fields.
+-- Returns: {answer, job id, requests left, ms until the next is free, have, limit}; answer is
+--   'created' | 'replayed' (same key, same body) | 'mismatch' (same key, other body)
+--   | 'exists' (id taken) | 'queue_full' | 'user_full' (have of limit) | 'rate_limited' | 'revoked'
+
+local MINUTE_MS, LISTED_MS = 60 * 1000, 15 * 24 * 3600 * 1000
+local id, user, priority, idempotency, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local key, now = 'job:' .. id, now_ms()
+
+local revoked_before = tonumber(redis.call('GET', 'revoked:' .. user) or 0)
+if tonumber(ARGV[12]) > 0 and tonumber(ARGV[12]) < revoked_before then
+  return { 'revoked', id, 0, 0, 0, 0 }
+end
+local allowed, left, wait =
+  count_request('rate:' .. user, tonumber(ARGV[11]), MINUTE_MS, id, now)
+
+local function answer(word, about, have, limit)
+  return { word, about, left, wait, have or 0, limit or 0 }
+end
+
+if not allowed then return answer('rate_limited', id) end
+if idempotency ~= '' then
+  local known = redis.call('HMGET', idempotency, 'id', 'digest')
+  if known[1] and redis.call('EXISTS', 'job:' .. known[1]) == 1 then
+    if known[2] ~= digest then return answer('mismatch', known[1]) end
+    return answer(known[1] == id and 'created' or 'replayed', known[1])
+  end
+end
+if redis.call('EXISTS', key) == 1 then
+  local same = redis.call('HMGET', key, 'user', 'digest')
+  return answer((same[1] == user and same[2] == digest) and 'replayed' or 'exists', id)
+end
+
+local waiting = 0
+for _, class in ipairs({ 'urgent', 'high', 'normal', 'low' }) do
+  waiting = waiting + redis.call('ZCARD', 'wait:' .. class)
+end
+local class_limit, user_limit = tonumber(ARGV[6]), tonumber(ARGV[7])
+if waiting >= class_limit then return answer('queue_full', id, waiting, class_limit) end
+local unfinished = redis.call('SCARD', 'active:' .. user)
+if unfinished >= user_limit then return answer('user_full', id, unfinished, user_limit) end
+
+local deadline, start_by = 0, now + tonumber(ARGV[9])
+if tonumber(ARGV[8]) > 0 then
+  deadline = now + tonumber(ARGV[8])
+  start_by = math.min(start_by, deadline)
+end
+redis.call('HSET', key, 'id', id, 'user', user, 'priority', priority, 'status', 'queued',
+  'created_ms', int(now), 'enqueued_ms', int(now), 'queued_ms', int(now), 'rung_ms', int(now),
+  'deadline_ms', int(deadline), 'queue_ttl_ms', ARGV[9], 'idempotency', idempotency,
+  'digest', digest, 'revision', '1')
+redis.call('HSET', key, unpack(ARGV, 13))
+redis.call('ZADD', 'wait:' .. priority, int(now), id)
+redis.call('ZADD', 'deadlines', int(start_by), id)
+redis.call('ZREMRANGEBYSCORE', 'jobs:' .. user, '-inf', int(now - LISTED_MS))
+redis.call('ZADD', 'jobs:' .. user, int(now), id)
+redis.call('SADD', 'active:' .. user, id)
+if idempotency ~= '' then redis.call('HSET', idempotency, 'id', id, 'digest', digest) end
+redis.call('LPUSH', 'q.' .. priority, ARGV[10])
+publish_state(id, 'queued', 1)
+return answer('created', id)

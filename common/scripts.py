@@ -1,0 +1,138 @@
+"""Every change of state, as one Lua script each, for a sync or an async client.
+
+The scripts in ``common/lua`` are the only writers of job records. Each is safe to repeat,
+because redis-py repeats a call whose answer was lost.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import NoScriptError
+
+#: What a script takes: strings, bytes and numbers.
+Argument = str | bytes | int | float
+
+NAMES = (
+    "submit claim beat append finish release cancel expire rescue orphans ring read rate"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One Lua script, prelude included."""
+
+    name: str
+    text: str
+    sha: str
+
+
+def load_scripts(*, shebang: bool = True) -> dict[str, Script]:
+    """Read all scripts; ``shebang`` False drops the flags, which servers before 7 refuse."""
+    folder = files("common") / "lua"
+    prelude = (folder / "prelude.lua").read_text()
+    return {
+        name: _assemble(name, (folder / f"{name}.lua").read_text(), prelude, shebang)
+        for name in NAMES
+    }
+
+
+def _assemble(name: str, source: str, prelude: str, shebang: bool) -> Script:
+    first, _, body = source.partition("\n")
+    text = (first + "\n" if shebang else "") + prelude + "\n" + body
+    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def supports_shebang(server_info: dict[str, Any]) -> bool:
+    """Whether a server (its ``INFO server``) knows script flags."""
+    return int(str(server_info["redis_version"]).split(".")[0]) >= 7
+
+
+class Scripts:
+    """The scripts on a blocking client, for the worker."""
+
+    def __init__(self, redis: "Redis") -> None:
+        self._redis = redis
+        self._scripts: dict[str, Script] | None = None
+
+    def load(self) -> None:
+        """Send the scripts to the server. Raises redis.RedisError."""
+        self._scripts = load_scripts(shebang=supports_shebang(self._redis.info("server")))
+        for script in self._scripts.values():
+            self._redis.script_load(script.text)
+
+    def __call__(self, name: str, *args: Argument) -> Any:
+        """Run one script. Raises redis.RedisError."""
+        try:
+            return self._redis.evalsha(self._sha(name), 0, *args)
+        except NoScriptError:
+            self.load()
+            return self._redis.evalsha(self._sha(name), 0, *args)
+
+    def pipeline(self, calls: Iterable[tuple[str, tuple[Argument, ...]]]) -> list[Any]:
+        """Run many scripts in one round trip; answers in order. Raises redis.RedisError."""
+        calls = list(calls)
+        answers = self._send(calls)
+        if any(isinstance(answer, NoScriptError) for answer in answers):
+            self.load()
+            answers = self._send(calls)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def _send(self, calls: list[tuple[str, tuple[Argument, ...]]]) -> list[Any]:
+        pipe = self._redis.pipeline(transaction=False)
+        for name, args in calls:
+            pipe.evalsha(self._sha(name), 0, *args)
+        return pipe.execute(raise_on_error=False)
+
+    def _sha(self, name: str) -> str:
+        if self._scripts is None:
+            self.load()
+        assert self._scripts is not None
+        return self._scripts[name].sha
+
+
+class AsyncScripts:
+    """The scripts on an asyncio client, for the gateway."""
+
+    def __init__(self, redis: "AsyncRedis") -> None:
+        self._redis = redis
+        self._scripts: dict[str, Script] | None = None
+
+    async def load(self) -> None:
+        """Send the scripts to the server. Raises redis.RedisError."""
+        self._scripts = load_scripts(shebang=supports_shebang(await self._redis.info("server")))
+        for script in self._scripts.values():
+            await self._redis.script_load(script.text)
+
+    async def __call__(self, name: str, *args: Argument) -> Any:
+        """Run one script. Raises redis.RedisError."""
+        (answer,) = await self.pipeline([(name, args)])
+        return answer
+
+    async def pipeline(self, calls: Iterable[tuple[str, tuple[Argument, ...]]]) -> list[Any]:
+        """Run many scripts in one round trip; answers in order. Raises redis.RedisError."""
+        calls = list(calls)
+        answers = await self._send(calls)
+        if any(isinstance(answer, NoScriptError) for answer in answers):
+            await self.load()
+            answers = await self._send(calls)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    async def _send(self, calls: list[tuple[str, tuple[Argument, ...]]]) -> list[Any]:
+        if self._scripts is None:
+            await self.load()
+        assert self._scripts is not None
+        pipe = self._redis.pipeline(transaction=False)
+        for name, args in calls:
+            pipe.evalsha(self._scripts[name].sha, 0, *args)
+        return await pipe.execute(raise_on_error=False)
