@@ -49,11 +49,11 @@ class Artifact:
 def resolve_model(model: str | None, engine: str, state_dir: Path) -> Path:
     """Where the files of MODEL are, or will be once fetched.
 
-    ``model`` is a directory, a .gguf file or a hub id; None is the default model, in the
+    ``model`` is a directory, a .gguf file or a hub id; none is the default model, in the
     format that ``engine`` reads. Raises ArtifactError for anything else.
     """
     models = state_dir / "models"
-    if model is None:
+    if not model:
         name = DEFAULT_SAFETENSORS if engine == "transformers" else DEFAULT_GGUF
         return _single_gguf(models / name)
     path = Path(model).expanduser()

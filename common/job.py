@@ -154,9 +154,10 @@ class Job:
 
 
 _NUMBERS = (
-    "created_ms enqueued_ms started_ms completed_ms expires_ms deadline_ms run_ms decode_ms "
-    "attempts failures kills rescues revision prompt_tokens tokens"
-).split()
+    *("created_ms", "enqueued_ms", "started_ms", "completed_ms", "expires_ms", "deadline_ms"),
+    *("run_ms", "decode_ms", "attempts", "failures", "kills", "rescues", "revision"),
+    *("prompt_tokens", "tokens"),
+)
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 

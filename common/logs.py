@@ -9,9 +9,13 @@ import sys
 
 import structlog
 
+#: Loggers that repeat at INFO what our own lines say.
+_CHATTY = ("celery.app.trace", "celery.worker.strategy", "httpx", "uvicorn.access")
+
 
 def configure_logs(level: str, service: str) -> None:
     """Send structlog's and the standard library's records to stderr as JSON."""
+
     def add_service(
         _: object, __: str, event: structlog.typing.EventDict
     ) -> structlog.typing.EventDict:
@@ -36,6 +40,8 @@ def configure_logs(level: str, service: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

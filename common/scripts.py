@@ -17,9 +17,14 @@ from redis.exceptions import NoScriptError
 #: What a script takes: strings, bytes and numbers.
 Argument = str | bytes | int | float
 
+#: The scripts, in the order of a job's life.
 NAMES = (
-    "submit claim beat append finish release cancel expire rescue orphans ring read rate"
-).split()
+    *("submit", "read", "claim", "beat", "append", "finish", "release", "cancel"),
+    *("expire", "rescue", "orphans", "ring", "rate"),
+)
+
+#: The first major version of a server that knows script flags.
+FIRST_WITH_SHEBANG = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ def _assemble(name: str, source: str, prelude: str, shebang: bool) -> Script:
 
 def supports_shebang(server_info: dict[str, Any]) -> bool:
     """Whether a server (its ``INFO server``) knows script flags."""
-    return int(str(server_info["redis_version"]).split(".")[0]) >= 7
+    return int(str(server_info["redis_version"]).split(".")[0]) >= FIRST_WITH_SHEBANG
 
 
 class Scripts:
@@ -57,7 +62,7 @@ class Scripts:
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
-        self._scripts: dict[str, Script] | None = None
+        self._scripts: dict[str, Script] = {}
 
     def load(self) -> None:
         """Send the scripts to the server. Raises redis.RedisError."""
@@ -92,9 +97,8 @@ class Scripts:
         return pipe.execute(raise_on_error=False)
 
     def _sha(self, name: str) -> str:
-        if self._scripts is None:
+        if not self._scripts:
             self.load()
-        assert self._scripts is not None
         return self._scripts[name].sha
 
 
@@ -103,7 +107,7 @@ class AsyncScripts:
 
     def __init__(self, redis: "AsyncRedis") -> None:
         self._redis = redis
-        self._scripts: dict[str, Script] | None = None
+        self._scripts: dict[str, Script] = {}
 
     async def load(self) -> None:
         """Send the scripts to the server. Raises redis.RedisError."""
@@ -129,9 +133,8 @@ class AsyncScripts:
         return answers
 
     async def _send(self, calls: list[tuple[str, tuple[Argument, ...]]]) -> list[Any]:
-        if self._scripts is None:
+        if not self._scripts:
             await self.load()
-        assert self._scripts is not None
         pipe = self._redis.pipeline(transaction=False)
         for name, args in calls:
             pipe.evalsha(self._scripts[name].sha, 0, *args)

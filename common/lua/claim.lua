@@ -1,7 +1,9 @@
 #!lua flags=allow-oom
 -- Purpose: take a queued job under a fresh lease; the answer to a doorbell.
--- ARGV: 1 id, 2 token (a fresh nonce), 3 worker id, 4 lease in ms.
+-- ARGV: 1 id, 2 token (a fresh nonce), 3 worker id, 4 lease in ms,
+--   5 '1' if the worker holds nothing else.
 -- Returns: {'claimed', record, tokens so far as 'id,id,..', run ms left} | {'drop', why}
+--   | {'suspect'}: its worker died under it; claim it again when it can run alone.
 -- A repeated call with the same token gets the same answer.
 
 local id, token = ARGV[1], ARGV[2]
@@ -13,6 +15,7 @@ if job.status == 'queued' then
   if number_of(job, 'not_before_ms') > now then return { 'drop', 'not due' } end
   local deadline = number_of(job, 'deadline_ms')
   if deadline > 0 and deadline <= now then return { 'drop', 'too late' } end
+  if number_of(job, 'kills') > 0 and ARGV[5] ~= '1' then return { 'suspect' } end
   local waited = now - number_of(job, 'queued_ms')
   local time_left = math.max(0, number_of(job, 'timeout_ms') - number_of(job, 'run_ms'))
   local end_by = now + time_left

@@ -10,7 +10,7 @@ from common.broker import TASK_NAME, Doorbells, create_celery
 from common.queues import Priority
 
 
-def published_by_celery(app: Celery, redis: "Redis[str]", job_id: str) -> dict[str, Any]:
+def published_by_celery(app: Celery, redis: Redis, job_id: str) -> dict[str, Any]:
     app.send_task(
         TASK_NAME, args=[job_id], task_id=job_id, queue=Priority.HIGH.queue, ignore_result=True
     )
@@ -23,9 +23,7 @@ def without_uniques(message: dict[str, Any]) -> dict[str, Any]:
     return {**message, "properties": properties}
 
 
-def test_a_doorbell_equals_a_message_from_send_task(
-    redis_url: str, redis_client: "Redis[str]"
-) -> None:
+def test_a_doorbell_equals_a_message_from_send_task(redis_url: str, redis_client: Redis) -> None:
     # Given a message that Celery sent through the real broker
     app = create_celery(redis_url)
     theirs = published_by_celery(app, redis_client, "job_1")

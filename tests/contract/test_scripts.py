@@ -12,7 +12,7 @@ from tests.support.desk import Desk
 
 
 @pytest.fixture
-def desk(redis_client: "Redis[str]") -> Desk:
+def desk(redis_client: Redis) -> Desk:
     desk = Desk(redis_client)
     desk.rescue()  # leaves a fresh tick: leases are trusted
     return desk
@@ -39,7 +39,11 @@ def test_a_submitted_job_waits_with_a_doorbell(desk: Desk) -> None:
     job_id = desk.submit()
     # Then it waits, and one bell rings for it
     assert state_of(desk, job_id) == {
-        **{"status": "queued", "waits": True, "leased": False, "due": True, "active": True}
+        "status": "queued",
+        "waits": True,
+        "leased": False,
+        "due": True,
+        "active": True,
     }
     assert desk.redis.llen("q.normal") == 1
 
@@ -241,6 +245,18 @@ def test_only_deaths_without_progress_are_held_against_a_job(desk: Desk) -> None
     assert job.error is not None
     assert (job.error.code, job.text) == ("worker_lost", "abcde")
     assert desk.redis.zscore("dead", job_id) is not None
+
+
+def test_a_suspect_is_claimed_only_by_a_worker_that_holds_nothing_else(desk: Desk) -> None:
+    # Given a job whose worker died before its first token
+    job_id = desk.submit()
+    desk.claim(job_id)
+    desk.let_lease_run_out(job_id)
+    desk.rescue()
+    # Then it runs alone or not at all
+    assert desk.claim(job_id, "busy", alone=False) == ["suspect"]
+    assert desk.read(job_id).status is JobStatus.QUEUED
+    assert desk.claim(job_id, "free", alone=True)[0] == "claimed"
 
 
 def test_after_a_gap_no_lease_is_taken(desk: Desk) -> None:

@@ -1,0 +1,134 @@
+"""The inference worker: builds its parts, then takes jobs until it is told to stop."""
+
+import uuid
+from threading import Event, Thread
+
+import structlog
+from celery import Celery, signals
+from redis.exceptions import RedisError
+
+from common import keys
+from common.broker import Doorbells, create_celery
+from common.scripts import Scripts
+from worker.about import About, WorkerState
+from worker.attempt import Attempts
+from worker.connection import connect
+from worker.keeper import Keeper
+from worker.ledger import Ledger
+from worker.maintenance import build_sweeper, sweep_forever
+from worker.metrics import WorkerMetrics
+from worker.model import Model, wait_for_model
+from worker.pool import PoolHooks, pool_class
+from worker.settings import WorkerSettings
+from worker.tasks import register_revoke, register_task
+from worker.writer import Writer
+
+log = structlog.get_logger()
+
+
+class InferenceWorker:
+    """One process, one model, one Celery worker whose threads wait for slots."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._redis = connect(settings.redis_url)
+        self._scripts = Scripts(self._redis)
+        self._celery = create_celery(settings.redis_url)
+        self._doorbells = Doorbells(self._celery)
+        self._sweeper = build_sweeper(settings, self._scripts, self._doorbells)
+        self._metrics = WorkerMetrics()
+        self._about = About(settings, self._metrics, self._serve_metrics())
+        self._keeper = Keeper(
+            self._scripts,
+            self._about.worker_id,
+            self._about.fields,
+            on_stall=lambda: self._sweeper.rescue(self._about.worker_id),
+            lease_seconds=settings.lease_seconds,
+            beat_seconds=settings.beat_seconds,
+            stall_seconds=settings.stall_seconds,
+        )
+        self._writer = Writer(self._scripts, self._keeper.held)
+        self._stopping = Event()
+
+    def run(self) -> int:
+        """Load the model, take jobs until SIGTERM, drain; return the exit status."""
+        self._keeper.start(self._redis)
+        self._writer.start()
+        model = wait_for_model(self._settings, self._model_is_missing)
+        self._model_is_ready(model)
+        Thread(target=self._sweep, name="sweep", daemon=True).start()
+        status = self._consume(self._attempts(model))
+        self._leave(model)
+        return status
+
+    def _serve_metrics(self) -> int:
+        settings = self._settings
+        if not settings.prometheus_enabled:
+            return 0
+        _, port = self._metrics.serve(settings.metrics_host, settings.metrics_port)
+        log.info("metrics", address=f"http://{settings.metrics_host}:{port}/metrics")
+        return port
+
+    def _model_is_missing(self, why: str) -> None:
+        self._about.change(WorkerState.MODEL_MISSING, why)
+        self._keeper.announce()
+
+    def _model_is_ready(self, model: Model) -> None:
+        self._metrics.watch(model.engine.info(), model.engine.busy_slots)
+        self._keeper.last_step = model.engine.last_step
+        self._about.loaded(model)
+        self._keeper.announce()
+
+    def _attempts(self, model: Model) -> Attempts:
+        lease_ms = int(self._settings.lease_seconds * 1000)
+        return Attempts(
+            model.engine,
+            model.tokenizer,
+            Ledger(self._scripts, self._doorbells, self._about.worker_id, lease_ms),
+            self._keeper,
+            self._writer.wake,
+            self._metrics,
+            self._settings.max_attempts,
+        )
+
+    def _consume(self, attempts: Attempts) -> int:
+        """Run Celery's worker in this process until it has drained."""
+
+        def drain() -> None:
+            self._about.change(WorkerState.DRAINING)
+            self._keeper.announce()
+            attempts.drain()
+
+        register_task(self._celery, attempts.run)
+        register_revoke(lambda job_id: self._scripts("cancel", job_id, "", uuid.uuid4().hex))
+        hooks = PoolHooks(drain, attempts.release, self._settings.drain_seconds)
+        return _run_celery(self._celery, self._about.worker_id, hooks, self._settings)
+
+    def _sweep(self) -> None:
+        sweep_forever(self._sweeper, self._settings.sweep_seconds, self._stopping)
+
+    def _leave(self, model: Model) -> None:
+        self._stopping.set()
+        self._writer.stop()
+        self._keeper.stop()
+        model.engine.close()
+        try:
+            self._redis.zrem(keys.WORKERS, self._about.worker_id)
+            self._redis.delete(keys.worker(self._about.worker_id))
+        except RedisError as error:
+            log.warning("left without a word", error=str(error))
+
+
+def _run_celery(app: Celery, worker_id: str, hooks: PoolHooks, settings: WorkerSettings) -> int:
+    signals.setup_logging.connect(lambda **_: None, weak=False)
+    worker = app.Worker(
+        hostname=f"inference@{worker_id}",
+        pool_cls=pool_class(hooks),
+        concurrency=settings.max_concurrent_requests,
+        task_events=True,
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)

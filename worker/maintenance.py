@@ -1,0 +1,94 @@
+"""The periodic duties: rescue, ring, expire. Safe to run anywhere, any number of times."""
+
+import random
+import signal
+from threading import Event
+
+import structlog
+from redis.exceptions import RedisError
+
+from common.broker import Doorbells, create_celery
+from common.queues import Priority
+from common.scripts import Scripts
+from worker.connection import connect
+from worker.settings import WorkerSettings
+
+log = structlog.get_logger()
+
+#: A running job may end by itself for so long after its time is up.
+GRACE_MS = 5000
+#: A job is not rung for more often than this.
+RING_INTERVAL_MS = 5000
+#: Jobs handled by one script call.
+BATCH = 100
+
+
+class Sweeper:
+    """One pass over everything that somebody may have left lying."""
+
+    def __init__(
+        self, scripts: Scripts, doorbells: Doorbells, *, lease_ms: int, gap_ms: int, max_kills: int
+    ) -> None:
+        self._scripts = scripts
+        self._doorbells = doorbells
+        self._lease_ms = lease_ms
+        self._gap_ms = gap_ms
+        self._max_kills = max_kills
+
+    def sweep(self) -> None:
+        """Rescue, expire and ring. Raises redis.RedisError."""
+        self.rescue()
+        ended = self._scripts("expire", GRACE_MS, BATCH)
+        if ended:
+            log.info("expired", job_ids=ended)
+        for priority in Priority:
+            for job_id in self._scripts("orphans", priority.value, RING_INTERVAL_MS, BATCH)[::-1]:
+                self._ring(job_id, priority)
+
+    def rescue(self, worker_id: str = "") -> None:
+        """Take the jobs of dead workers back, or of one that is known to be dead.
+
+        Raises redis.RedisError.
+        """
+        batch = 10 * BATCH if worker_id else BATCH
+        answers = self._scripts(
+            "rescue", self._lease_ms, self._gap_ms, self._max_kills, batch, worker_id
+        )
+        for outcome, job_id, priority in reversed(answers):
+            log.warning("rescued", job_id=job_id, outcome=outcome)
+            if outcome == "requeued":
+                self._ring(job_id, Priority(priority), interval_ms=0)
+
+    def _ring(self, job_id: str, priority: Priority, interval_ms: int = RING_INTERVAL_MS) -> None:
+        self._scripts("ring", job_id, self._doorbells.render(job_id, priority), interval_ms)
+
+
+def build_sweeper(settings: WorkerSettings, scripts: Scripts, doorbells: Doorbells) -> Sweeper:
+    """The duties as the settings want them."""
+    return Sweeper(
+        scripts,
+        doorbells,
+        lease_ms=int(settings.lease_seconds * 1000),
+        gap_ms=int(settings.sweep_gap_seconds * 1000),
+        max_kills=settings.max_kills,
+    )
+
+
+def run_maintenance(settings: WorkerSettings) -> None:
+    """Sweep until SIGTERM or SIGINT."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    scripts = Scripts(connect(settings.redis_url))
+    doorbells = Doorbells(create_celery(settings.redis_url))
+    sweep_forever(build_sweeper(settings, scripts, doorbells), settings.sweep_seconds, stop)
+
+
+def sweep_forever(sweeper: Sweeper, interval_seconds: float, stop: Event) -> None:
+    """Sweep until ``stop``, outages of Redis included; the pauses vary by a fifth."""
+    while not stop.is_set():
+        try:
+            sweeper.sweep()
+        except RedisError as error:
+            log.warning("sweep failed", error=str(error))
+        stop.wait(interval_seconds * random.uniform(0.8, 1.2))

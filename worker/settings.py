@@ -1,0 +1,77 @@
+"""What a worker reads from its environment."""
+
+import os
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from common.settings import CommonSettings, Port
+from worker.engines.settings import EngineSettings, Quantization
+
+PositiveSeconds = Annotated[float, Field(gt=0)]
+
+
+class WorkerSettings(CommonSettings):
+    """Every knob of the inference worker and of maintenance."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
+
+    quantization: Quantization = Quantization.INT4
+    n_gpu_layers: int = Field(35, ge=-1, le=10_000, description="-1: all")
+    n_batch: int = Field(512, ge=1, le=65_536, description="prompt tokens prefilled at once")
+    n_threads: int = Field(8, ge=1, le=1024, description="capped at the cores")
+    use_mlock: bool = False
+    use_mmap: bool = True
+    f16_kv: bool = True
+    gpu_memory_fraction: float = Field(0.9, gt=0, le=1)
+    cuda_visible_devices: str | None = None
+    echo_tokens_per_second: float = Field(0.0, ge=0)
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port = 9090
+
+    max_attempts: int = Field(3, ge=1, le=100, description="engine failures allowed to a job")
+    max_kills: int = Field(3, ge=1, le=100, description="deaths without progress allowed to a job")
+    lease_seconds: PositiveSeconds = 15.0
+    beat_seconds: PositiveSeconds = 5.0
+    sweep_seconds: PositiveSeconds = 2.0
+    sweep_gap_seconds: PositiveSeconds = 6.0
+    stall_seconds: PositiveSeconds = 30.0
+    drain_seconds: float = Field(20.0, ge=0)
+
+    def engine_settings(self) -> EngineSettings:
+        """The part that an engine is built with."""
+        return EngineSettings(
+            slots=self.max_concurrent_requests,
+            quantization=self.quantization,
+            context_size=self.n_ctx,
+            n_batch=self.n_batch,
+            n_threads=min(self.n_threads, os.cpu_count() or 1),
+            n_gpu_layers=self.n_gpu_layers,
+            use_mlock=self.use_mlock,
+            use_mmap=self.use_mmap,
+            f16_kv=self.f16_kv,
+            gpu_memory_fraction=self.gpu_memory_fraction,
+            echo_tokens_per_second=self.echo_tokens_per_second,
+        )
+
+    def shown(self) -> dict[str, object]:
+        """The settings of the original services under their own names, for /model/info."""
+        return {
+            "model_path": self.model,
+            "n_ctx": self.n_ctx,
+            "n_gpu_layers": self.n_gpu_layers,
+            "n_batch": self.n_batch,
+            "n_threads": min(self.n_threads, os.cpu_count() or 1),
+            "use_mlock": self.use_mlock,
+            "use_mmap": self.use_mmap,
+            "f16_kv": self.f16_kv,
+            "gpu_memory_fraction": self.gpu_memory_fraction,
+            "cuda_visible_devices": self.cuda_visible_devices,
+            "max_concurrent_requests": self.max_concurrent_requests,
+            "metrics_port": self.metrics_port,
+            "prometheus_enabled": self.prometheus_enabled,
+            "debug": self.debug,
+            "log_level": self.effective_log_level,
+        }
