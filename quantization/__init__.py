@@ -1,0 +1,1 @@
+"""The workshop, offline: it gets models, labels them and measures them."""
