@@ -12,6 +12,7 @@ from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -20,6 +21,8 @@ from redis import Redis
 from tests.support.desk import Desk
 
 UNFINISHED = ("queued", "in_progress")
+#: Few jobs, so that each sees many calls.
+MAX_JOBS = 2
 TOKENS = st.sampled_from(["a", "b", "c"])
 
 
@@ -54,6 +57,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.desk.rescue()
         self.model: dict[str, ModelJob] = {}
 
+    @precondition(lambda self: len(self.model) < MAX_JOBS)
     @rule(target=jobs)
     def submit(self) -> str:
         job_id = self.desk.submit()

@@ -1,0 +1,94 @@
+"""The part of the Engine protocol that is the same for every model in slots."""
+
+import time
+from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Generic, TypeVar
+
+from common.artifact import Artifact
+from common.sampling import Sampling
+from common.tokenizer import Tokenizer
+from worker.engines.base import Completion, EngineError, EngineInfo, Generation, OnTokens
+from worker.engines.progress import Progress
+from worker.engines.settings import EngineSettings
+from worker.engines.slots.loop import EngineLoop
+from worker.engines.slots.runner import Runner
+from worker.engines.slots.sequence import Sequence
+
+R = TypeVar("R", bound=Runner)
+
+
+class SlotEngine(ABC, Generic[R]):
+    """Implements Engine over a Runner; a subclass loads it and says what it is."""
+
+    def __init__(self, settings: EngineSettings, artifact: Artifact, tokenizer: Tokenizer) -> None:
+        self._settings = settings
+        self._artifact = artifact
+        self._tokenizer = tokenizer
+        self._context_size = min(settings.context_size, artifact.context_size)
+        self._runner: R | None = None
+        self._loop: EngineLoop | None = None
+
+    @abstractmethod
+    def _load_runner(self) -> R:
+        """Load the model. Raises ModelUnavailable."""
+
+    @abstractmethod
+    def info(self) -> EngineInfo:
+        """What is loaded."""
+
+    def load(self) -> None:
+        """Load the model and start the engine's thread. Raises ModelUnavailable."""
+        self._runner = self._load_runner()
+        self._loop = EngineLoop(self._runner, self._settings.slots)
+
+    def warmup(self) -> float:
+        """Run a short generation through every slot; return the seconds it took."""
+        started = time.monotonic()
+        request = Generation(range(8), Sampling(max_tokens=4, temperature=0))
+        slots = self._settings.slots
+        with ThreadPoolExecutor(slots) as callers:
+            list(
+                callers.map(self.generate, [request] * slots, [_ignore] * slots, [Event()] * slots)
+            )
+        return time.monotonic() - started
+
+    def generate(self, request: Generation, on_tokens: OnTokens, cancelled: Event) -> Completion:
+        """Queue for a slot and wait for the end. See Engine."""
+        if self._loop is None:
+            raise EngineError("the engine is not loaded")
+        self._check_ids(request)
+        progress = Progress(request, self._tokenizer, self._context_size, cancelled)
+        reason = progress.finish_reason()
+        if reason is not None:
+            return progress.completion(reason)
+        return self._loop.submit(Sequence(request, progress, on_tokens)).result()
+
+    def busy_slots(self) -> int:
+        """Slots that hold a generation right now."""
+        return self._loop.busy_slots() if self._loop else 0
+
+    def last_step(self) -> float:
+        """``time.monotonic()`` when the last step began; now, if no slot is busy."""
+        return self._loop.last_step() if self._loop else time.monotonic()
+
+    def close(self) -> None:
+        """End generations under way with EngineError and free the model."""
+        loop, self._loop = self._loop, None
+        runner, self._runner = self._runner, None
+        if loop is not None:
+            loop.close()
+        if runner is not None:
+            runner.close()
+
+    def _check_ids(self, request: Generation) -> None:
+        """One bad id would fail the step, and with it every other slot."""
+        ids = [*request.prompt_ids, *request.generated_ids]
+        vocabulary = self._tokenizer.vocab_size
+        if not request.prompt_ids or not all(0 <= token_id < vocabulary for token_id in ids):
+            raise EngineError(f"a prompt needs at least one id, each in 0..{vocabulary - 1}")
+
+
+def _ignore(tokens: object) -> None:
+    pass
