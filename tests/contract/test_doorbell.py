@@ -1,6 +1,9 @@
 """A doorbell is exactly what Celery's own publisher would send."""
 
 import json
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -8,6 +11,10 @@ from redis import Redis
 
 from common.broker import TASK_NAME, Doorbells, create_celery
 from common.queues import Priority
+from tests.support.desk import Desk
+from tests.support.processes import Process
+from tests.support.stack import ROOT
+from tests.support.waiting import wait_until
 
 
 def published_by_celery(app: Celery, redis: Redis, job_id: str) -> dict[str, Any]:
@@ -40,3 +47,23 @@ def test_every_doorbell_has_a_tag_of_its_own() -> None:
         for _ in range(10)
     }
     assert len(tags) == 10
+
+
+def test_a_stock_celery_worker_runs_the_message(
+    redis_url: str, redis_client: Redis, tmp_path: Path
+) -> None:
+    # Given a job that the gateway's script has rung for
+    job_id = Desk(redis_client).submit(priority=Priority.HIGH)
+    # When a worker that is plain Celery listens
+    command = [sys.executable, "-m", "celery", "-A", "tests.contract.stock_worker", "worker"]
+    worker = Process(
+        "stock",
+        [*command, "--pool=solo", "--queues=q.high", "--without-mingle", "--without-gossip"],
+        tmp_path / "log",
+        {**os.environ, "REDIS_URL": redis_url, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        # Then it runs the task with the id
+        wait_until(lambda: redis_client.lrange("ran", 0, -1) == [job_id], 30, worker.output())
+    finally:
+        worker.stop()
