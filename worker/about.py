@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from common.scripts import Argument
+from worker.host import host_id
 from worker.metrics import WorkerMetrics
 from worker.model import Model
 from worker.settings import WorkerSettings
@@ -28,6 +29,7 @@ class About:
 
     def __init__(self, settings: WorkerSettings, metrics: WorkerMetrics, metrics_port: int) -> None:
         self.worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self._host = host_id()
         self._settings = settings
         self._metrics = metrics
         self._metrics_port = metrics_port
@@ -51,6 +53,7 @@ class About:
             "state": self._state.value,
             "error": self._error,
             "pid": os.getpid(),
+            "host": self._host,
             "metrics_port": self._metrics_port,
             "slots": self._settings.max_concurrent_requests,
             "busy": self._model.engine.busy_slots() if self._model else 0,

@@ -35,7 +35,7 @@ class InferenceWorker:
         self._scripts = Scripts(self._redis)
         self._celery = create_celery(settings.redis_url)
         self._doorbells = Doorbells(self._celery)
-        self._sweeper = build_sweeper(settings, self._scripts, self._doorbells)
+        self._sweeper = build_sweeper(settings, self._redis, self._scripts, self._doorbells)
         self._metrics = WorkerMetrics()
         self._about = About(settings, self._metrics, self._serve_metrics())
         self._keeper = Keeper(

@@ -5,12 +5,15 @@ import signal
 from threading import Event
 
 import structlog
+from redis import Redis
 from redis.exceptions import RedisError
 
+from common import keys
 from common.broker import Doorbells, create_celery
 from common.queues import Priority
 from common.scripts import Scripts
 from worker.connection import connect
+from worker.host import host_id, is_alive
 from worker.settings import WorkerSettings
 
 log = structlog.get_logger()
@@ -27,8 +30,17 @@ class Sweeper:
     """One pass over everything that somebody may have left lying."""
 
     def __init__(
-        self, scripts: Scripts, doorbells: Doorbells, *, lease_ms: int, gap_ms: int, max_kills: int
+        self,
+        redis: Redis,
+        scripts: Scripts,
+        doorbells: Doorbells,
+        *,
+        lease_ms: int,
+        gap_ms: int,
+        max_kills: int,
     ) -> None:
+        self._redis = redis
+        self._host = host_id()
         self._scripts = scripts
         self._doorbells = doorbells
         self._lease_ms = lease_ms
@@ -38,6 +50,10 @@ class Sweeper:
     def sweep(self) -> None:
         """Rescue, expire and ring. Raises redis.RedisError."""
         self.rescue()
+        for worker_id in self._dead_workers():
+            log.warning("a worker of this host is gone", worker_id=worker_id)
+            self.rescue(worker_id)
+            self._forget(worker_id)
         ended = self._scripts("expire", GRACE_MS, BATCH)
         if ended:
             log.info("expired", job_ids=ended)
@@ -59,13 +75,32 @@ class Sweeper:
             if outcome == "requeued":
                 self._ring(job_id, Priority(priority), interval_ms=0)
 
+    def _dead_workers(self) -> list[str]:
+        """Workers whose process ran on this host and has ended without a word."""
+        names = [str(name) for name in self._redis.zrange(keys.WORKERS, 0, -1)]
+        pipe = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipe.hmget(keys.worker(name), "host", "pid")
+        return [
+            name
+            for name, (host, pid) in zip(names, pipe.execute(), strict=True)
+            if host is None or (host == self._host and not is_alive(int(pid)))
+        ]
+
+    def _forget(self, worker_id: str) -> None:
+        self._redis.zrem(keys.WORKERS, worker_id)
+        self._redis.delete(keys.worker(worker_id))
+
     def _ring(self, job_id: str, priority: Priority, interval_ms: int = RING_INTERVAL_MS) -> None:
         self._scripts("ring", job_id, self._doorbells.render(job_id, priority), interval_ms)
 
 
-def build_sweeper(settings: WorkerSettings, scripts: Scripts, doorbells: Doorbells) -> Sweeper:
+def build_sweeper(
+    settings: WorkerSettings, redis: Redis, scripts: Scripts, doorbells: Doorbells
+) -> Sweeper:
     """The duties as the settings want them."""
     return Sweeper(
+        redis,
         scripts,
         doorbells,
         lease_ms=int(settings.lease_seconds * 1000),
@@ -79,9 +114,10 @@ def run_maintenance(settings: WorkerSettings) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    scripts = Scripts(connect(settings.redis_url))
+    redis = connect(settings.redis_url)
     doorbells = Doorbells(create_celery(settings.redis_url))
-    sweep_forever(build_sweeper(settings, scripts, doorbells), settings.sweep_seconds, stop)
+    sweeper = build_sweeper(settings, redis, Scripts(redis), doorbells)
+    sweep_forever(sweeper, settings.sweep_seconds, stop)
 
 
 def sweep_forever(sweeper: Sweeper, interval_seconds: float, stop: Event) -> None:

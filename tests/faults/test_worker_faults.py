@@ -22,12 +22,13 @@ from tests.support.waiting import wait_until
 #: The echo engine gives one byte a token.
 PROMPT = "The quick brown fox "
 RESCUED_WITHIN_SECONDS = 17 + 5
+LEASE_SECONDS = 15
 
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A server, maintenance and no worker yet; 20 tokens a second."""
-    stack = Stack(tmp_path, ENGINE="echo", ECHO_TOKENS_PER_SECOND="20")
+    """A server, maintenance and no worker yet; 20 tokens a second, a second to drain."""
+    stack = Stack(tmp_path, ENGINE="echo", ECHO_TOKENS_PER_SECOND="20", DRAIN_SECONDS="1")
     stack.valkey.start()
     stack.start_maintenance()
     yield stack
@@ -72,6 +73,18 @@ def test_a_killed_workers_job_goes_on_where_it_stopped(stack: Stack, desk: Desk)
     assert sum(int(n) for n in job.lengths.split(",")) == 60
 
 
+def test_a_worker_known_to_be_dead_is_not_waited_for(stack: Stack, desk: Desk) -> None:
+    # Given a worker that is killed in the middle of a job
+    worker = stack.start_worker()
+    job_id = submit(desk)
+    wait_for_tokens(desk, job_id, 10)
+    worker.kill()
+    # Then maintenance, on the same host, gives the job back long before its lease ends
+    wait_until(
+        lambda: desk.read(job_id).status is JobStatus.QUEUED, LEASE_SECONDS / 2, "the rescue"
+    )
+
+
 def test_a_paused_worker_writes_nothing_after_its_lease_has_run_out(
     stack: Stack, desk: Desk
 ) -> None:
@@ -91,30 +104,23 @@ def test_a_paused_worker_writes_nothing_after_its_lease_has_run_out(
     assert (job.status, job.text, job.tokens) == (JobStatus.COMPLETED, echo(100), 100)
 
 
-def test_sigterm_gives_back_what_does_not_finish_in_time(tmp_path: Path) -> None:
-    # Given a worker that may drain for a second, with a short and a long job
-    stack = Stack(tmp_path, ENGINE="echo", ECHO_TOKENS_PER_SECOND="20", DRAIN_SECONDS="1")
-    stack.valkey.start()
-    try:
-        with Redis.from_url(stack.valkey.url, decode_responses=True) as redis:
-            desk = Desk(redis)
-            worker = stack.start_worker()
-            long, short = submit(desk, tokens=200), submit(desk, tokens=15)
-            wait_for_tokens(desk, long, 2)
-            # When it is told to stop
-            status = worker.stop()
-            # Then it leaves in peace: one job is done, the other waits without blame
-            assert status == 0
-            assert desk.read(short).status is JobStatus.COMPLETED
-            waiting = desk.read(long)
-            assert waiting.status is JobStatus.QUEUED
-            assert (waiting.kills, waiting.failures) == (0, 0)
-            # And the next worker goes on with it at once
-            stack.start_worker("second")
-            job = ended(desk, long)
-            assert (job.text, job.tokens) == (echo(200), 200)
-    finally:
-        stack.stop()
+def test_sigterm_gives_back_what_does_not_finish_in_time(stack: Stack, desk: Desk) -> None:
+    # Given a worker with a long job and a short one
+    worker = stack.start_worker()
+    long, short = submit(desk, tokens=200), submit(desk, tokens=15)
+    wait_for_tokens(desk, long, 2)
+    # When it is told to stop
+    status = worker.stop()
+    # Then it leaves in peace: one job is done, the other waits without blame
+    assert status == 0
+    assert desk.read(short).status is JobStatus.COMPLETED
+    waiting = desk.read(long)
+    assert waiting.status is JobStatus.QUEUED
+    assert (waiting.kills, waiting.failures) == (0, 0)
+    # And the next worker goes on with it at once
+    stack.start_worker("second")
+    job = ended(desk, long)
+    assert (job.text, job.tokens) == (echo(200), 200)
 
 
 def test_a_cancelled_job_frees_its_slot_for_the_next(stack: Stack, desk: Desk) -> None:
