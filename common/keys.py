@@ -23,8 +23,8 @@ TOTALS = "totals"
 
 #: Channel: every chunk of text and every change of state, for the gateways.
 EVENTS_CHANNEL = "events"
-#: Channel: tokens of leases that were voided, for the workers.
-VOIDED_CHANNEL = "voided"
+#: Channel: "void {token}" or "release {token}", for the worker that holds the lease.
+ORDERS_CHANNEL = "orders"
 
 #: How long a tombstone answers 410 after its record is gone.
 TOMBSTONE_SECONDS = 7 * 24 * 3600

@@ -20,7 +20,7 @@ Argument = str | bytes | int | float
 #: The scripts, in the order of a job's life.
 NAMES = (
     *("submit", "read", "claim", "beat", "append", "finish", "release", "cancel"),
-    *("expire", "rescue", "orphans", "ring", "rate"),
+    *("expire", "rescue", "preempt", "orphans", "ring", "rate"),
 )
 
 #: The first major version of a server that knows script flags.

@@ -45,6 +45,7 @@ class CommonSettings(BaseSettings):
     model: str | None = Field(None, validation_alias=AliasChoices("model", "model_path"))
     n_ctx: int = Field(4096, ge=128, le=1_048_576, description="context in tokens, per job")
     max_concurrent_requests: int = Field(3, ge=1, le=256, description="slots of a worker")
+    preemption: bool = Field(True, description="low jobs make room for urgent and high ones")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     debug: bool = False
     prometheus_enabled: bool = True

@@ -1,4 +1,4 @@
-"""Keeps the leases of a worker alive, and hears when one was voided."""
+"""Keeps the leases of a worker alive, and hears when one is voided or asked back."""
 
 import os
 import time
@@ -9,7 +9,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from common.keys import VOIDED_CHANNEL
+from common.keys import ORDERS_CHANNEL
 from common.scripts import Argument, Scripts
 from worker.lease import Lease
 
@@ -72,7 +72,7 @@ class Keeper:
     def start(self, listener: Redis) -> None:
         """Start the two threads; ``listener`` is a client of their own."""
         Thread(target=self._beat_forever, name="beat", daemon=True).start()
-        Thread(target=self._listen_forever, args=(listener,), name="voided", daemon=True).start()
+        Thread(target=self._listen_forever, args=(listener,), name="orders", daemon=True).start()
 
     def stop(self) -> None:
         """Stop beating."""
@@ -116,17 +116,21 @@ class Keeper:
         while not self._stop.is_set():
             try:
                 with listener.pubsub(ignore_subscribe_messages=True) as channel:
-                    channel.subscribe(VOIDED_CHANNEL)
+                    channel.subscribe(ORDERS_CHANNEL)
                     while not self._stop.is_set():
                         message = channel.get_message(timeout=1.0)
                         if message is not None:
-                            self._void(message["data"])
+                            self._obey(*message["data"].split())
             except RedisError as error:
-                log.warning("voided leases are not heard", error=str(error))
+                log.warning("orders are not heard", error=str(error))
                 self._stop.wait(1.0)
 
-    def _void(self, token: str) -> None:
+    def _obey(self, order: str, token: str) -> None:
         with self._lock:
             lease = self._leases.get(token)
-        if lease is not None:
+        if lease is None:
+            return
+        if order == "void":
             lease.lose()
+        elif order == "release":
+            lease.give_back()

@@ -38,6 +38,7 @@ class Sweeper:
         lease_ms: int,
         gap_ms: int,
         max_kills: int,
+        preemption: bool,
     ) -> None:
         self._redis = redis
         self._host = host_id()
@@ -46,6 +47,7 @@ class Sweeper:
         self._lease_ms = lease_ms
         self._gap_ms = gap_ms
         self._max_kills = max_kills
+        self._preemption = preemption
 
     def sweep(self) -> None:
         """Rescue, expire and ring. Raises redis.RedisError."""
@@ -57,6 +59,8 @@ class Sweeper:
         ended = self._scripts("expire", GRACE_MS, BATCH)
         if ended:
             log.info("expired", job_ids=ended)
+        if self._preemption:
+            self._scripts("preempt")
         for priority in Priority:
             for job_id in self._scripts("orphans", priority.value, RING_INTERVAL_MS, BATCH)[::-1]:
                 self._ring(job_id, priority)
@@ -106,6 +110,7 @@ def build_sweeper(
         lease_ms=int(settings.lease_seconds * 1000),
         gap_ms=int(settings.sweep_gap_seconds * 1000),
         max_kills=settings.max_kills,
+        preemption=settings.preemption,
     )
 
 

@@ -4,6 +4,7 @@
 local TOMBSTONE_MS = 7 * 24 * 3600 * 1000
 local IDEMPOTENCY_MS = 24 * 3600 * 1000
 local STREAM_LINGER_MS = 60 * 1000
+local ALIVE_MS = 15 * 1000
 local TERMINAL = { completed = true, failed = true, cancelled = true, expired = true }
 
 local function now_ms()
@@ -36,7 +37,7 @@ end
 -- Void the lease: whoever holds the token can write no more, and is told at once.
 local function void(id, job)
   redis.call('ZREM', 'leases', id)
-  if job.token and job.token ~= '' then redis.call('PUBLISH', 'voided', job.token) end
+  if job.token and job.token ~= '' then redis.call('PUBLISH', 'orders', 'void ' .. job.token) end
 end
 
 -- The text, ids and piece lengths of a stream, joined.
@@ -128,6 +129,34 @@ local function requeue(id, job, now, until_ms)
   redis.call('ZADD', 'wait:' .. job.priority, job.enqueued_ms, id)
   redis.call('ZADD', 'deadlines', int(start_by), id)
   publish_state(id, 'queued', revision)
+end
+
+-- Slots of the workers that take jobs right now.
+local function living_slots(now)
+  local slots = 0
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', 'workers', int(now - ALIVE_MS), '+inf')) do
+    local about = redis.call('HMGET', 'worker:' .. worker, 'state', 'slots')
+    if about[1] == 'ready' then slots = slots + (tonumber(about[2] or 0) or 0) end
+  end
+  return slots
+end
+
+-- Jobs that wait before a newcomer of this class.
+local function jobs_ahead(priority)
+  local ahead = 0
+  for _, class in ipairs({ 'urgent', 'high', 'normal', 'low' }) do
+    ahead = ahead + redis.call('ZCARD', 'wait:' .. class)
+    if class == priority then return ahead end
+  end
+  return ahead
+end
+
+-- Ms until a job starts that has so many before it, at the measured pace; 0 if unknown.
+local function wait_ms(ahead, now)
+  local slots, mean = living_slots(now), tonumber(redis.call('HGET', 'pace', 'mean_ms') or 0)
+  if slots == 0 or mean == 0 then return 0 end
+  local turns = ahead + 1 - math.max(0, slots - redis.call('ZCARD', 'leases'))
+  return math.max(0, math.ceil(turns * mean / slots))
 end
 
 -- Count a request against a sliding window, right for any number of gateways.

@@ -1,7 +1,8 @@
 #!lua flags=no-writes
 -- Purpose: read one job as its owner sees it, with its place in the queue.
 -- ARGV: 1 id.
--- Returns: {record, jobs ahead or -1, mean run ms, slots of living workers, owner of a tombstone or ''}
+-- Returns: {record, jobs ahead or -1, mean run ms, slots of living workers,
+--   owner of a tombstone or ''}
 
 local id = ARGV[1]
 local flat = redis.call('HGETALL', 'job:' .. id)
@@ -15,9 +16,5 @@ if state[1] == 'queued' then
     ahead = ahead + redis.call('ZCARD', 'wait:' .. class)
   end
 end
-local slots = 0
-for _, worker in ipairs(redis.call('ZRANGEBYSCORE', 'workers', int(now_ms() - 15000), '+inf')) do
-  local about = redis.call('HMGET', 'worker:' .. worker, 'state', 'slots')
-  if about[1] == 'ready' then slots = slots + (tonumber(about[2] or 0) or 0) end
-end
-return { flat, ahead, tonumber(redis.call('HGET', 'pace', 'mean_ms') or 0), slots, gone }
+local mean = tonumber(redis.call('HGET', 'pace', 'mean_ms') or 0)
+return { flat, ahead, mean, living_slots(now_ms()), gone }

@@ -7,7 +7,8 @@
 --   13.. record fields.
 -- Returns: {answer, job id, requests left, ms until the next is free, have, limit}; answer is
 --   'created' | 'replayed' (same key, same body) | 'mismatch' (same key, other body)
---   | 'exists' (id taken) | 'queue_full' | 'user_full' (have of limit) | 'rate_limited' | 'revoked'
+--   | 'exists' (id taken) | 'queue_full' | 'user_full' (have of limit)
+--   | 'deadline_unmeetable' (ms until it could start, of ms allowed) | 'rate_limited' | 'revoked'
 
 local MINUTE_MS, LISTED_MS = 60 * 1000, 15 * 24 * 3600 * 1000
 local id, user, priority, idempotency, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -37,18 +38,21 @@ if redis.call('EXISTS', key) == 1 then
   return answer((same[1] == user and same[2] == digest) and 'replayed' or 'exists', id)
 end
 
-local waiting = 0
-for _, class in ipairs({ 'urgent', 'high', 'normal', 'low' }) do
-  waiting = waiting + redis.call('ZCARD', 'wait:' .. class)
-end
+local waiting = jobs_ahead('low')
 local class_limit, user_limit = tonumber(ARGV[6]), tonumber(ARGV[7])
 if waiting >= class_limit then return answer('queue_full', id, waiting, class_limit) end
 local unfinished = redis.call('SCARD', 'active:' .. user)
 if unfinished >= user_limit then return answer('user_full', id, unfinished, user_limit) end
 
+local allowed_ms = tonumber(ARGV[8])
+local could_start_in = allowed_ms > 0 and wait_ms(jobs_ahead(priority), now) or 0
+if could_start_in > allowed_ms then
+  return answer('deadline_unmeetable', id, could_start_in, allowed_ms)
+end
+
 local deadline, start_by = 0, now + tonumber(ARGV[9])
-if tonumber(ARGV[8]) > 0 then
-  deadline = now + tonumber(ARGV[8])
+if allowed_ms > 0 then
+  deadline = now + allowed_ms
   start_by = math.min(start_by, deadline)
 end
 redis.call('HSET', key, 'id', id, 'user', user, 'priority', priority, 'status', 'queued',

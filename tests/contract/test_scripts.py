@@ -405,7 +405,8 @@ def test_a_record_leaves_a_tombstone(desk: Desk) -> None:
     desk.finish(job_id, 0, [1])
     desk.redis.delete(f"job:{job_id}")
     # Then its owner is still known
-    assert desk.scripts("read", job_id) == [[], -1, 0, 0, "ada"]
+    record, _, _, _, owner = desk.scripts("read", job_id)
+    assert (record, owner) == ([], "ada")
 
 
 def test_a_place_in_the_queue_counts_the_higher_classes(desk: Desk) -> None:
@@ -414,3 +415,61 @@ def test_a_place_in_the_queue_counts_the_higher_classes(desk: Desk) -> None:
     desk.submit("job_1")
     desk.submit("job_2")
     assert desk.scripts("read", "job_2")[1] == 2
+
+
+def with_worker(desk: Desk, slots: int) -> None:
+    desk.scripts("beat", "w", 15000, 60, 0, "state", "ready", "slots", slots)
+
+
+def test_an_urgent_job_asks_for_the_slot_of_the_youngest_low_one(desk: Desk) -> None:
+    # Given two slots, both with low jobs
+    with_worker(desk, 2)
+    older, younger = (desk.submit(name, priority=Priority.LOW) for name in ("job_a", "job_b"))
+    desk.claim(older, "first")
+    desk.claim(younger, "second")
+    desk.redis.hincrby(f"job:{older}", "claimed_ms", -1000)
+    assert desk.scripts("preempt") == []
+    # When an urgent job waits
+    desk.submit(priority=Priority.URGENT)
+    # Then one slot is asked for, once
+    assert desk.scripts("preempt") == [younger]
+    assert desk.scripts("preempt") == []
+    # And a second urgent job asks for the other
+    desk.submit(priority=Priority.HIGH)
+    assert desk.scripts("preempt") == [older]
+
+
+def test_nobody_is_asked_to_go_while_a_slot_is_free(desk: Desk) -> None:
+    with_worker(desk, 3)
+    low = desk.submit(priority=Priority.LOW)
+    desk.claim(low)
+    desk.submit(priority=Priority.URGENT)
+    desk.submit(priority=Priority.URGENT)
+    assert desk.scripts("preempt") == []
+
+
+@pytest.mark.parametrize("priority", [Priority.NORMAL, Priority.HIGH, Priority.URGENT])
+def test_only_low_jobs_are_asked_to_go(desk: Desk, priority: Priority) -> None:
+    with_worker(desk, 1)
+    desk.claim(desk.submit(priority=priority))
+    desk.submit(priority=Priority.URGENT)
+    assert desk.scripts("preempt") == []
+
+
+def test_a_deadline_that_the_pace_cannot_meet_is_refused_with_the_estimate(desk: Desk) -> None:
+    # Given one slot, taken, that needs ten seconds a job, and a job that waits
+    with_worker(desk, 1)
+    desk.redis.hset("pace", "mean_ms", 10_000)
+    desk.claim(desk.submit())
+    desk.submit()
+    # Then a job that must be done in 15 s is refused, and one that has 25 s is not
+    refused = desk.try_submit(deadline_ms=15_000)
+    assert (refused[0], refused[4:]) == ("deadline_unmeetable", [20_000, 15_000])
+    assert desk.try_submit(deadline_ms=25_000)[0] == "created"
+    # And an urgent one does not wait behind the others
+    assert desk.try_submit(deadline_ms=15_000, priority=Priority.URGENT)[0] == "created"
+
+
+def test_no_deadline_is_refused_while_the_pace_is_unknown(desk: Desk) -> None:
+    desk.submit()
+    assert desk.try_submit(deadline_ms=1)[0] == "created"

@@ -14,6 +14,7 @@ import pytest
 from redis import Redis
 
 from common.job import Job, JobStatus
+from common.queues import Priority
 from common.sampling import Sampling
 from tests.support.desk import Desk
 from tests.support.stack import Stack
@@ -45,8 +46,8 @@ def echo(tokens: int) -> str:
     return "".join(islice(cycle(PROMPT), tokens))
 
 
-def submit(desk: Desk, tokens: int = 60) -> str:
-    return desk.submit(prompt=PROMPT, sampling=Sampling(max_tokens=tokens))
+def submit(desk: Desk, tokens: int = 60, priority: Priority = Priority.NORMAL) -> str:
+    return desk.submit(prompt=PROMPT, sampling=Sampling(max_tokens=tokens), priority=priority)
 
 
 def wait_for_tokens(desk: Desk, job_id: str, tokens: int) -> None:
@@ -138,6 +139,23 @@ def test_a_cancelled_job_frees_its_slot_for_the_next(stack: Stack, desk: Desk) -
     cancelled = desk.read(running[0])
     assert (cancelled.status, cancelled.tokens) == (JobStatus.CANCELLED, tokens)
     assert cancelled.text == echo(tokens)
+
+
+def test_an_urgent_job_takes_the_slot_of_the_youngest_low_one(stack: Stack, desk: Desk) -> None:
+    # Given three slots full of low jobs
+    stack.start_worker()
+    low = [submit(desk, tokens=120, priority=Priority.LOW) for _ in range(3)]
+    for job_id in low:
+        wait_for_tokens(desk, job_id, 5)
+    # When an urgent one comes
+    urgent = submit(desk, tokens=5, priority=Priority.URGENT)
+    # Then it is done before any of them, and they lose nothing but time
+    assert ended(desk, urgent).status is JobStatus.COMPLETED
+    assert not any(desk.read(job_id).status.terminal for job_id in low)
+    jobs = [ended(desk, job_id) for job_id in low]
+    assert [job.text for job in jobs] == [echo(120)] * 3
+    assert sorted(job.attempts for job in jobs) == [1, 1, 2]
+    assert [(job.kills, job.failures) for job in jobs] == [(0, 0)] * 3
 
 
 def test_an_outage_longer_than_the_lease_loses_no_job(stack: Stack, desk: Desk) -> None:

@@ -18,7 +18,7 @@ LEASE_MS = 15_000
 class Desk:
     """Runs the real scripts on a real server, with defaults that a test may change."""
 
-    def __init__(self, redis: "Redis[str]") -> None:
+    def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self.scripts = Scripts(redis)
         self.doorbells = Doorbells(create_celery("redis://unused"))
@@ -66,9 +66,11 @@ class Desk:
         """The job as it is now."""
         return Job.from_hash(pairs(self.scripts("read", job_id)[0]))
 
-    def claim(self, job_id: str, token: str = "token", worker: str = "worker") -> list[Any]:
-        """Claim as a worker would."""
-        answer: list[Any] = self.scripts("claim", job_id, token, worker, LEASE_MS)
+    def claim(
+        self, job_id: str, token: str = "token", worker: str = "worker", *, alone: bool = True
+    ) -> list[Any]:
+        """Claim as a worker would that holds nothing else."""
+        answer: list[Any] = self.scripts("claim", job_id, token, worker, LEASE_MS, int(alone))
         return answer
 
     def append(self, job_id: str, offset: int, ids: list[int], token: str = "token") -> list[Any]:
@@ -78,9 +80,8 @@ class Desk:
 
     def finish(self, job_id: str, offset: int, ids: list[int], token: str = "token") -> list[Any]:
         """Complete with a last chunk."""
-        answer: list[Any] = self.scripts(
-            *("finish", job_id, token, *chunk(offset, ids), "completed", "finish_reason", "stop")
-        )
+        fields = ("completed", "finish_reason", "stop")
+        answer: list[Any] = self.scripts("finish", job_id, token, *chunk(offset, ids), *fields)
         return answer
 
     def release(self, job_id: str, token: str = "token", delay_ms: int = 0) -> list[Any]:
