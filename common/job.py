@@ -95,6 +95,7 @@ class Job:
     tokens: int = 0
     logprob_sum: float = 0.0
     text: str = ""
+    ids: str = ""
     lengths: str = ""
     finish_reason: FinishReason | None = None
     error: JobError | None = None
@@ -119,6 +120,7 @@ class Job:
             work=Work.from_json(raw["work"]),
             logprob_sum=float(raw.get("logprob_sum") or 0.0),
             text=raw.get("text", ""),
+            ids=raw.get("ids", ""),
             lengths=raw.get("lengths", ""),
             finish_reason=FinishReason(reason) if reason else None,
             error=JobError(code, raw.get("error_message", "")) if code else None,
@@ -146,6 +148,13 @@ class Job:
         if not self.started_ms or not self.completed_ms:
             return None
         return self.completed_ms - self.started_ms
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """The ids of an ended job: three characters each, six bits in a character."""
+        digits = [ord(character) - 48 for character in self.ids]
+        triples = zip(digits[::3], digits[1::3], digits[2::3], strict=True)
+        return tuple(high << 12 | middle << 6 | low for high, middle, low in triples)
 
     def text_after(self, offset: int) -> str:
         """The text that the tokens after the first ``offset`` released."""

@@ -5,6 +5,9 @@ local TOMBSTONE_MS = 7 * 24 * 3600 * 1000
 local IDEMPOTENCY_MS = 24 * 3600 * 1000
 local STREAM_LINGER_MS = 60 * 1000
 local ALIVE_MS = 15 * 1000
+-- Fields that mean nothing once a job has ended.
+local TRANSIENT = { 'token', 'worker', 'claimed_ms', 'queued_ms', 'rung_ms', 'not_before_ms',
+  'queue_ttl_ms', 'timeout_ms', 'tokens_at_kill', 'asked_back' }
 local TERMINAL = { completed = true, failed = true, cancelled = true, expired = true }
 
 local function now_ms()
@@ -54,6 +57,13 @@ local function compact(id)
   return table.concat(text), table.concat(ids, ','), table.concat(lengths, ',')
 end
 
+-- Three printable characters an id instead of six, for ids below 2^18; see Job.token_ids.
+local function pack(ids)
+  return (string.gsub(ids, '(%d+),?', function(id)
+    return string.char(48 + id / 4096 % 64, 48 + id / 64 % 64, 48 + id % 64)
+  end))
+end
+
 -- Append a chunk to the stream if it is the next one.
 -- Returns the tokens stored; the caller compares them with what it has.
 local function append_chunk(id, job, chunk, now)
@@ -97,8 +107,10 @@ local function settle(id, job, status, now, fields)
   local text, ids, lengths = compact(id)
   local revision = redis.call('HINCRBY', key, 'revision', 1)
   void(id, job)
-  redis.call('HSET', key, 'status', status, 'token', '', 'completed_ms', int(now), 'expires_ms', int(now + ttl), 'run_ms', int(run_ms(job, now)),
-    'text', text, 'ids', ids, 'lengths', lengths)
+  redis.call('HDEL', key, unpack(TRANSIENT))
+  redis.call('HSET', key, 'status', status, 'completed_ms', int(now),
+    'expires_ms', int(now + ttl), 'run_ms', int(run_ms(job, now)),
+    'text', text, 'ids', pack(ids), 'lengths', lengths)
   if #fields > 0 then redis.call('HSET', key, unpack(fields)) end
   redis.call('ZREM', 'wait:' .. job.priority, id)
   redis.call('ZREM', 'deadlines', id)

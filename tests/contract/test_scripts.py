@@ -152,6 +152,15 @@ def test_a_repeated_append_stores_its_tokens_once(desk: Desk) -> None:
     assert (job.text, job.tokens, job.logprob_sum, job.decode_ms) == ("bcd", 3, -1.5, 20)
 
 
+def test_an_ended_record_knows_every_token_id(desk: Desk) -> None:
+    # Given ids from one end of a vocabulary to the other
+    ids = [0, 1, 63, 64, 4095, 4096, 49_151, 128_255, 2**18 - 1]
+    job_id = desk.submit()
+    desk.claim(job_id)
+    desk.finish(job_id, 0, ids)
+    assert list(desk.read(job_id).token_ids) == ids
+
+
 def test_finish_takes_the_last_tokens_with_it_and_may_be_repeated(desk: Desk) -> None:
     # Given a running job with two tokens
     job_id = desk.submit()
