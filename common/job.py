@@ -93,6 +93,7 @@ class Job:
     revision: int = 1
     prompt_tokens: int = 0
     tokens: int = 0
+    eta_ms: int = -1  #: how long it was expected to wait when it was submitted; -1: unknown
     logprob_sum: float = 0.0
     text: str = ""
     ids: str = ""
@@ -108,7 +109,7 @@ class Job:
     @classmethod
     def from_hash(cls, raw: Mapping[str, str]) -> "Job":
         """Build a job from its Redis hash. Raises KeyError on a foreign hash."""
-        numbers = {name: int(raw.get(name) or 0) for name in _NUMBERS}
+        numbers = {name: int(raw[name]) for name in _NUMBERS if raw.get(name)}
         reason = raw.get("finish_reason")
         code = raw.get("error_code")
         return cls(
@@ -165,7 +166,7 @@ class Job:
 _NUMBERS = (
     *("created_ms", "enqueued_ms", "started_ms", "completed_ms", "expires_ms", "deadline_ms"),
     *("run_ms", "decode_ms", "attempts", "failures", "kills", "rescues", "revision"),
-    *("prompt_tokens", "tokens"),
+    *("prompt_tokens", "tokens", "eta_ms"),
 )
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -100,6 +100,13 @@ class WorkerMetrics:
             buckets=_LONG,
             registry=registry,
         )
+        self._eta_error = Histogram(
+            "llama_queue_eta_error_seconds",
+            "Between the wait that was foretold at submit and the real one.",
+            ("priority",),
+            buckets=_LONG,
+            registry=registry,
+        )
         self._tokens = Counter(
             "llama_tokens_generated_total", "Tokens generated.", registry=registry
         )
@@ -156,6 +163,8 @@ class WorkerMetrics:
         if job.attempts == 1:
             waited = max(0, job.started_ms - job.enqueued_ms) / 1000
             self._queue_wait.labels(job.priority).observe(waited)
+            if job.eta_ms >= 0:
+                self._eta_error.labels(job.priority).observe(abs(waited - job.eta_ms / 1000))
 
     def tokens(self, count: int) -> None:
         """Tokens were generated."""

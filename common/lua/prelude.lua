@@ -163,10 +163,10 @@ local function jobs_ahead(priority)
   return ahead
 end
 
--- Ms until a job starts that has so many before it, at the measured pace; 0 if unknown.
+-- Ms until a job starts that has so many before it, at the measured pace; -1 if unknown.
 local function wait_ms(ahead, now)
   local slots, mean = living_slots(now), tonumber(redis.call('HGET', 'pace', 'mean_ms') or 0)
-  if slots == 0 or mean == 0 then return 0 end
+  if slots == 0 or mean == 0 then return -1 end
   local turns = ahead + 1 - math.max(0, slots - redis.call('ZCARD', 'leases'))
   return math.max(0, math.ceil(turns * mean / slots))
 end

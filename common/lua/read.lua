@@ -2,7 +2,7 @@
 -- Purpose: read one job as its owner sees it, with its place in the queue.
 -- ARGV: 1 id.
 -- Returns: {record, jobs ahead or -1, mean run ms, slots of living workers,
---   owner of a tombstone or ''}
+--   ms until it starts or -1, owner of a tombstone or ''}
 
 local id = ARGV[1]
 local flat = redis.call('HGETALL', 'job:' .. id)
@@ -17,4 +17,6 @@ if state[1] == 'queued' then
   end
 end
 local mean = tonumber(redis.call('HGET', 'pace', 'mean_ms') or 0)
-return { flat, ahead, mean, living_slots(now_ms()), gone }
+local now = now_ms()
+local start_in = ahead < 0 and -1 or wait_ms(ahead, now)
+return { flat, ahead, mean, living_slots(now), start_in, gone }

@@ -45,8 +45,8 @@ local unfinished = redis.call('SCARD', 'active:' .. user)
 if unfinished >= user_limit then return answer('user_full', id, unfinished, user_limit) end
 
 local allowed_ms = tonumber(ARGV[8])
-local could_start_in = allowed_ms > 0 and wait_ms(jobs_ahead(priority), now) or 0
-if could_start_in > allowed_ms then
+local could_start_in = wait_ms(jobs_ahead(priority), now)
+if allowed_ms > 0 and could_start_in > allowed_ms then
   return answer('deadline_unmeetable', id, could_start_in, allowed_ms)
 end
 
@@ -58,7 +58,7 @@ end
 redis.call('HSET', key, 'id', id, 'user', user, 'priority', priority, 'status', 'queued',
   'created_ms', int(now), 'enqueued_ms', int(now), 'queued_ms', int(now), 'rung_ms', int(now),
   'deadline_ms', int(deadline), 'queue_ttl_ms', ARGV[9], 'idempotency', idempotency,
-  'digest', digest, 'revision', '1')
+  'digest', digest, 'revision', '1', 'eta_ms', int(could_start_in))
 redis.call('HSET', key, unpack(ARGV, 13))
 redis.call('ZADD', 'wait:' .. priority, int(now), id)
 redis.call('ZADD', 'deadlines', int(start_by), id)

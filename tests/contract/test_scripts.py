@@ -414,7 +414,7 @@ def test_a_record_leaves_a_tombstone(desk: Desk) -> None:
     desk.finish(job_id, 0, [1])
     desk.redis.delete(f"job:{job_id}")
     # Then its owner is still known
-    record, _, _, _, owner = desk.scripts("read", job_id)
+    record, *_, owner = desk.scripts("read", job_id)
     assert (record, owner) == ([], "ada")
 
 

@@ -1,0 +1,78 @@
+"""A gateway without workers: what a worker would do, a test does by hand."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from redis import Redis
+
+from api.auth import Tokens
+from cli.sse import ServerSentEvent, parse_events, split_lines
+from tests.support.desk import Desk
+from tests.support.stack import Stack
+from tests.support.waiting import wait_until
+
+#: Short, so that a test sees keep-alives and expired tokens soon.
+KEEPALIVE_SECONDS = "0.2"
+
+
+class Gateway:
+    """The real gateway process and a real store; ``desk`` is the worker's side."""
+
+    def __init__(self, directory: Path, **settings: str) -> None:
+        defaults = {"ENGINE": "echo", "SSE_KEEPALIVE_SECONDS": KEEPALIVE_SECONDS}
+        self.stack = Stack(directory, **{**defaults, **settings})
+        self.redis = Redis.from_url(self.stack.valkey.url, decode_responses=True)
+        self.desk = Desk(self.redis)
+
+    def start(self) -> None:
+        """Start the store and the gateway, and wait until it answers."""
+        self.stack.valkey.start()
+        self.stack.start_gateway()
+        wait_until(self._answers, 30, "the gateway's answer")
+
+    def stop(self) -> None:
+        self.redis.close()
+        self.stack.stop()
+
+    def tokens(self, lifetime_seconds: int = 900) -> Tokens:
+        """Issues what the gateway itself would issue."""
+        secret = (self.stack.directory / "jwt-secret").read_text()
+        return Tokens(secret, lifetime_seconds)
+
+    def client(self, user: str = "ada", timeout_seconds: float = 15.0) -> httpx.Client:
+        """A client with a token of ``user``."""
+        client = self.stack.client(timeout_seconds)
+        client.headers["Authorization"] = f"Bearer {self.tokens().issue(user)}"
+        return client
+
+    def metric(self, name: str) -> float:
+        """A sample of /metrics without labels."""
+        text = httpx.get(f"{self.stack.base_url}/metrics", trust_env=False).text
+        for line in text.splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.split(" ")[1])
+        raise AssertionError(f"no metric {name}")
+
+    def complete(self, job_id: str, ids: list[int]) -> None:
+        """Run a queued job to its end, as a worker would."""
+        self.desk.claim(job_id)
+        self.desk.finish(job_id, 0, ids)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.stack.base_url}/livez", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def events_of(
+    client: httpx.Client, job_id: str, **request: Any
+) -> Iterator[Iterator[ServerSentEvent]]:
+    """The events of a job, as they come."""
+    with client.stream("GET", f"/jobs/{job_id}/events", **request) as response:
+        assert response.status_code == 200, response.read()
+        yield parse_events(split_lines(response.iter_text()))

@@ -1,0 +1,86 @@
+"""The tree of problems."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from api import problems
+from api.problems import (
+    InvalidRequest,
+    JobNotFound,
+    Problem,
+    QueueFull,
+    Unauthorized,
+)
+
+
+def tree(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from tree(child)
+
+
+KINDS = sorted(tree(), key=lambda kind: (kind.status, kind.code))
+
+
+def test_every_problem_has_a_code_of_its_own() -> None:
+    codes = [kind.code for kind in KINDS]
+
+    assert len(set(codes)) == len(codes)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_docstring_draws_every_problem_under_its_status(kind: type[Problem]) -> None:
+    if kind is problems.Unavailable:
+        return  # the trunk of its branch
+    drawn = problems.__doc__ or ""
+    line = next(line for line in drawn.splitlines() if kind.__name__ in line.replace(",", " "))
+
+    assert f"{kind.status} " in line[: line.index(kind.__name__)]
+
+
+def test_a_problem_is_rfc_9457_and_readable_by_the_openai_sdk() -> None:
+    body = JobNotFound("There is no such job.").body("/jobs/x", "req_1")
+
+    assert body == {
+        "type": "urn:caravan:problem:job-not-found",
+        "title": "No such job",
+        "status": 404,
+        "detail": "There is no such job.",
+        "instance": "/jobs/x",
+        "request_id": "req_1",
+        "error": {
+            "message": "There is no such job.",
+            "type": "invalid_request_error",
+            "param": None,
+            "code": "job-not-found",
+        },
+    }
+
+
+def test_the_first_field_at_fault_is_the_sdks_param() -> None:
+    errors = [{"field": "max_tokens", "limit": "1..4096", "value": 0, "message": "is too small"}]
+    body = InvalidRequest("max_tokens is too small.", errors=errors).body("/generate", "r")
+
+    assert (body["error"]["param"], body["errors"]) == ("max_tokens", errors)
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(0.2, "1"), (1, "1"), (1.01, "2"), (59.5, "60")])
+def test_retry_after_is_in_whole_seconds_and_never_early(seconds: float, header: str) -> None:
+    assert QueueFull("Full.", retry_after=seconds).headers == {"Retry-After": header}
+
+
+def test_a_missing_token_is_challenged_without_blame() -> None:
+    missing, bad = Unauthorized("Send one."), Unauthorized("Expired.", error="invalid_token")
+
+    assert missing.headers == {"WWW-Authenticate": "Bearer"}
+    assert bad.headers == {
+        "WWW-Authenticate": 'Bearer error="invalid_token", error_description="Expired."'
+    }
+
+
+def test_a_problem_can_quote_what_is_no_text() -> None:
+    response = JobNotFound("No \ud800.").response("/jobs/\udfff", "req_1")
+
+    assert json.loads(bytes(response.body))["detail"] == "No \ud800."
