@@ -41,7 +41,7 @@ class Detokenizer:
         """Return the text that ``token_id`` completes."""
         self._ids.append(token_id)
         text = self._pending()
-        if text.endswith(REPLACEMENT) and len(self._ids) - self._shown < 4:
+        if not text or text.endswith(REPLACEMENT):
             return ""
         self._advance()
         return text
@@ -72,10 +72,10 @@ class StopStrings:
     def push(self, text: str) -> str:
         """Return the text that can no longer be part of a stop string."""
         text = self._held + text
-        position = min((at for s in self._stop if (at := text.find(s)) >= 0), default=None)
-        if position is not None:
+        hits = [(at + len(s), at) for s in self._stop if (at := text.find(s)) >= 0]
+        if hits:
             self.found, self._held = True, ""
-            return text[:position]
+            return text[: min(hits)[1]]
         keep = max((_overlap(text, s) for s in self._stop), default=0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]

@@ -56,22 +56,25 @@ class SlotEngine(ABC, Generic[R]):
 
     def generate(self, request: Generation, on_tokens: OnTokens, cancelled: Event) -> Completion:
         """Queue for a slot and wait for the end. See Engine."""
-        if self._loop is None:
+        loop = self._loop
+        if loop is None:
             raise EngineError("the engine is not loaded")
         self._check_ids(request)
         progress = Progress(request, self._tokenizer, self._context_size, cancelled)
         reason = progress.finish_reason()
         if reason is not None:
             return progress.completion(reason)
-        return self._loop.submit(Sequence(request, progress, on_tokens)).result()
+        return loop.submit(Sequence(request, progress, on_tokens)).result()
 
     def busy_slots(self) -> int:
         """Slots that hold a generation right now."""
-        return self._loop.busy_slots() if self._loop else 0
+        loop = self._loop
+        return loop.busy_slots() if loop else 0
 
     def last_step(self) -> float:
         """``time.monotonic()`` when the last step began; now, if no slot is busy."""
-        return self._loop.last_step() if self._loop else time.monotonic()
+        loop = self._loop
+        return loop.last_step() if loop else time.monotonic()
 
     def close(self) -> None:
         """End generations under way with EngineError and free the model."""

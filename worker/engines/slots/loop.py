@@ -93,7 +93,7 @@ class EngineLoop:
         """Hand out a token; what goes wrong here is that caller's alone."""
         try:
             self._scheduler.running[slot].append(token_id, logprob)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a listener may raise anything
             with self._changed:
                 self._scheduler.fail(slot, f"a token could not be delivered: {error}", error)
             self._runner.clear(slot)

@@ -1,0 +1,92 @@
+"""LlamaForCausalLM in the precision asked for, on the GPU if there is one."""
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from common.artifact import Artifact
+from worker.engines.base import ModelUnavailable
+from worker.engines.settings import EngineSettings, Quantization
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM
+
+#: Takes the additive mask of our cache, which flash attention does not.
+ATTENTION = "sdpa"
+
+
+def load_model(artifact: Artifact, settings: EngineSettings) -> "LlamaForCausalLM":
+    """Read the safetensors of ``artifact`` and quantize them. Raises ModelUnavailable."""
+    if artifact.format != "safetensors":
+        raise ModelUnavailable(
+            f"the transformers engine reads safetensors, and {artifact.path} is {artifact.format}: "
+            "run `python -m quantization fetch`, or use ENGINE=llamacpp"
+        )
+    _keep_libraries_quiet()
+    torch.set_num_threads(min(settings.n_threads, os.cpu_count() or 1))
+    try:
+        return _read(artifact, settings.quantization, _device(settings.gpu_memory_fraction))
+    except ModelUnavailable:
+        raise
+    except Exception as error:
+        raise ModelUnavailable(f"cannot load {artifact.path}: {error}") from error
+
+
+def _read(
+    artifact: Artifact, quantization: Quantization, device: torch.device
+) -> "LlamaForCausalLM":
+    from transformers import AutoConfig, LlamaForCausalLM
+
+    kind = AutoConfig.from_pretrained(artifact.path).model_type
+    if kind != "llama":
+        raise ModelUnavailable(f"the transformers engine runs Llama models, not {kind}")
+    model = LlamaForCausalLM.from_pretrained(
+        artifact.path,
+        attn_implementation=ATTENTION,
+        device_map={"": device},
+        **_precision(quantization, device),
+    )
+    return model.eval()
+
+
+def _precision(quantization: Quantization, device: torch.device) -> dict[str, Any]:
+    """``from_pretrained``'s arguments for a precision."""
+    from transformers import BitsAndBytesConfig
+
+    if quantization is Quantization.INT4:
+        nf4 = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+        return {"quantization_config": nf4, "dtype": torch.bfloat16}
+    if quantization is Quantization.INT8:
+        # LLM.int8() computes in float16; a CPU is far slower in it everywhere else.
+        dtype = torch.float16 if device.type == "cuda" else torch.bfloat16
+        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True), "dtype": dtype}
+    return {"dtype": _DTYPES[quantization]}
+
+
+_DTYPES = {
+    Quantization.BF16: torch.bfloat16,
+    Quantization.FP16: torch.float16,
+    Quantization.FP32: torch.float32,
+}
+
+
+def _device(gpu_memory_fraction: float) -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    torch.cuda.set_per_process_memory_fraction(gpu_memory_fraction)
+    return torch.device("cuda", torch.cuda.current_device())
+
+
+def _keep_libraries_quiet() -> None:
+    """No progress bars, and no line for every INT8 product."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+    set_verbosity_error()
+    disable_progress_bar()
