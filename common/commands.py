@@ -36,6 +36,7 @@ class Command:
 def parse_command(message: str | bytes) -> Command:
     """Read a message of the channel. Raises ValueError if it is none."""
     raw = json.loads(message)
-    if not isinstance(raw, dict) or not isinstance(raw.get("id"), str):
-        raise ValueError(f"not a command: {message!r}")
-    return Command(Verb(raw.get("verb")), raw["id"])
+    try:
+        return Command(Verb(raw["verb"]), str(raw["id"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a command: {message!r}") from error

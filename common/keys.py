@@ -25,6 +25,8 @@ TOTALS = "totals"
 EVENTS_CHANNEL = "events"
 #: Channel: "void {token}" or "release {token}", for the worker that holds the lease.
 ORDERS_CHANNEL = "orders"
+#: Channel: commands of an administrator to every inference worker (common/commands.py).
+COMMANDS_CHANNEL = "commands"
 
 #: How long a tombstone answers 410 after its record is gone.
 TOMBSTONE_SECONDS = 7 * 24 * 3600

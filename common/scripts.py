@@ -19,7 +19,7 @@ Argument = str | bytes | int | float
 
 #: The scripts, in the order of a job's life.
 NAMES = (
-    *("submit", "read", "claim", "beat", "append", "finish", "release", "cancel"),
+    *("submit", "read", "claim", "beat", "append", "finish", "release", "cancel", "redrive"),
     *("expire", "rescue", "preempt", "orphans", "ring", "rate"),
 )
 

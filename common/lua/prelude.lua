@@ -4,6 +4,7 @@
 local TOMBSTONE_MS = 7 * 24 * 3600 * 1000
 local IDEMPOTENCY_MS = 24 * 3600 * 1000
 local STREAM_LINGER_MS = 60 * 1000
+local LISTED_MS = 22 * 24 * 3600 * 1000
 local ALIVE_MS = 15 * 1000
 -- Fields that mean nothing once a job has ended.
 local TRANSIENT = { 'token', 'worker', 'claimed_ms', 'queued_ms', 'rung_ms', 'not_before_ms',
@@ -98,6 +99,26 @@ local function run_ms(job, until_ms)
     current = math.max(0, until_ms - number_of(job, 'claimed_ms'))
   end
   return number_of(job, 'run_ms') + current
+end
+
+-- Put a new job in its queue and ring for it; its other fields are in the record.
+-- ``way`` has queue_ttl_ms, bell and, where there is one, deadline_ms from now.
+local function enqueue(id, user, priority, now, way)
+  local start_by, deadline = now + tonumber(way.queue_ttl_ms), 0
+  if (way.deadline_ms or 0) > 0 then
+    deadline = now + way.deadline_ms
+    start_by = math.min(start_by, deadline)
+  end
+  redis.call('HSET', 'job:' .. id, 'id', id, 'priority', priority, 'status', 'queued',
+    'revision', '1', 'created_ms', int(now), 'enqueued_ms', int(now), 'queued_ms', int(now),
+    'rung_ms', int(now), 'deadline_ms', int(deadline), 'queue_ttl_ms', way.queue_ttl_ms)
+  redis.call('ZADD', 'wait:' .. priority, int(now), id)
+  redis.call('ZADD', 'deadlines', int(start_by), id)
+  redis.call('ZREMRANGEBYSCORE', 'jobs:' .. user, '-inf', int(now - LISTED_MS))
+  redis.call('ZADD', 'jobs:' .. user, int(now), id)
+  redis.call('SADD', 'active:' .. user, id)
+  redis.call('LPUSH', 'q.' .. priority, way.bell)
+  publish_state(id, 'queued', 1)
 end
 
 -- Move an unfinished job to a terminal state, once and for all.

@@ -10,7 +10,7 @@
 --   | 'exists' (id taken) | 'queue_full' | 'user_full' (have of limit)
 --   | 'deadline_unmeetable' (ms until it could start, of ms allowed) | 'rate_limited' | 'revoked'
 
-local MINUTE_MS, LISTED_MS = 60 * 1000, 15 * 24 * 3600 * 1000
+local MINUTE_MS = 60 * 1000
 local id, user, priority, idempotency, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local key, now = 'job:' .. id, now_ms()
 
@@ -50,22 +50,9 @@ if allowed_ms > 0 and could_start_in > allowed_ms then
   return answer('deadline_unmeetable', id, could_start_in, allowed_ms)
 end
 
-local deadline, start_by = 0, now + tonumber(ARGV[9])
-if allowed_ms > 0 then
-  deadline = now + allowed_ms
-  start_by = math.min(start_by, deadline)
-end
-redis.call('HSET', key, 'id', id, 'user', user, 'priority', priority, 'status', 'queued',
-  'created_ms', int(now), 'enqueued_ms', int(now), 'queued_ms', int(now), 'rung_ms', int(now),
-  'deadline_ms', int(deadline), 'queue_ttl_ms', ARGV[9], 'idempotency', idempotency,
-  'digest', digest, 'revision', '1', 'eta_ms', int(could_start_in))
-redis.call('HSET', key, unpack(ARGV, 13))
-redis.call('ZADD', 'wait:' .. priority, int(now), id)
-redis.call('ZADD', 'deadlines', int(start_by), id)
-redis.call('ZREMRANGEBYSCORE', 'jobs:' .. user, '-inf', int(now - LISTED_MS))
-redis.call('ZADD', 'jobs:' .. user, int(now), id)
-redis.call('SADD', 'active:' .. user, id)
+redis.call('HSET', key, 'user', user, 'idempotency', idempotency, 'digest', digest,
+  'eta_ms', int(could_start_in), unpack(ARGV, 13))
 if idempotency ~= '' then redis.call('HSET', idempotency, 'id', id, 'digest', digest) end
-redis.call('LPUSH', 'q.' .. priority, ARGV[10])
-publish_state(id, 'queued', 1)
+enqueue(id, user, priority, now,
+  { queue_ttl_ms = ARGV[9], bell = ARGV[10], deadline_ms = allowed_ms })
 return answer('created', id)

@@ -482,3 +482,23 @@ def test_a_deadline_that_the_pace_cannot_meet_is_refused_with_the_estimate(desk:
 def test_no_deadline_is_refused_while_the_pace_is_unknown(desk: Desk) -> None:
     desk.submit()
     assert desk.try_submit(deadline_ms=1)[0] == "created"
+
+
+def test_a_dead_letter_is_redriven_as_a_new_job_once(desk: Desk) -> None:
+    # Given a job that was given up
+    dead = desk.submit(prompt="again ")
+    desk.claim(dead)
+    desk.scripts("finish", dead, "token", 0, 0, "", "", "", 0, 0, "failed")
+    bell = desk.doorbells.render("job_new", Priority.NORMAL)
+    redrive = ("redrive", dead, "job_new", "normal", bell, 60_000, 30_000)
+    # When it is redriven, twice because the answer was lost
+    assert desk.scripts(*redrive) == ["created", "job_new"]
+    assert desk.scripts(*redrive) == ["created", "job_new"]
+    # Then a new job does the same work, and the old one is no dead letter any more
+    new = desk.read("job_new")
+    assert (new.status, new.work, new.user) == ("queued", desk.read(dead).work, "ada")
+    assert desk.redis.llen("q.normal") == 2
+    assert desk.redis.zcard("dead") == 0
+    assert desk.claim("job_new", "t")[0] == "claimed"
+    # And another redrive of the old one finds nothing
+    assert desk.scripts("redrive", dead, "job_x", "normal", bell, 60_000, 30_000) == ["unknown"]
