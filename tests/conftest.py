@@ -5,10 +5,17 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from tests.models import default_gguf
 from tests.support.stack import Stack
 from tests.support.valkey import ValkeyServer
+
+# The same examples in every run, and no clock: a red run can be repeated.
+settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
@@ -75,12 +82,11 @@ def pytest_runtest_makereport(
 
 def _running(stack: Stack) -> Iterator[Stack]:
     try:
-        stack.start()
-    except AssertionError as error:
-        error.add_note(stack.logs())
-        stack.stop()
-        raise
-    try:
+        try:
+            stack.start()
+        except AssertionError as error:
+            error.add_note(stack.logs())
+            raise
         yield stack
     finally:
         stack.stop()

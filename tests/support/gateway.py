@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from redis import Redis
@@ -34,7 +34,9 @@ class Gateway:
         wait_until(self._answers, 30, "the gateway's answer")
 
     def stop(self) -> None:
+        """Stop both, whatever a test did to them."""
         self.redis.close()
+        self.stack.valkey.resume()
         self.stack.stop()
 
     def tokens(self, lifetime_seconds: int = 900) -> Tokens:
@@ -47,6 +49,17 @@ class Gateway:
         client = self.stack.client(timeout_seconds)
         client.headers["Authorization"] = f"Bearer {self.tokens().issue(user)}"
         return client
+
+    @classmethod
+    @contextmanager
+    def running(cls, directory: Path, **settings: str) -> Iterator[Self]:
+        """A started gateway, stopped in any case."""
+        gateway = cls(directory, **settings)
+        try:
+            gateway.start()
+            yield gateway
+        finally:
+            gateway.stop()
 
     def metric(self, name: str) -> float:
         """A sample of /metrics without labels."""
@@ -62,6 +75,8 @@ class Gateway:
         self.desk.finish(job_id, 0, ids)
 
     def _answers(self) -> bool:
+        process = self.stack.processes["gateway"]
+        assert process.returncode is None, process.output()
         try:
             return httpx.get(f"{self.stack.base_url}/livez", trust_env=False).is_success
         except httpx.TransportError:

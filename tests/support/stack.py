@@ -103,6 +103,8 @@ class Stack:
     def _start(self, name: str, *module_and_role: str, **settings: str) -> Process:
         command = [sys.executable, "-m", *module_and_role]
         log = self.directory / f"{name}.log"
+        if name in self.processes:
+            self.processes[name].kill()  # its next life: nothing of the last one may stay
         process = Process(name, command, log, {**self.env, **settings})
         self.processes[name] = process
         return process

@@ -141,7 +141,9 @@ def test_every_view_of_a_job_is_as_documented(status: JobStatus, kind: JobKind) 
     error = JobError("timeout", "Too long.") if status is JobStatus.FAILED else None
     job = a_job(status, kind=kind, error=error, **ended)
 
-    view = job_view(Snapshot(job, ahead=2, pace=Pace(1000, 3)), price_per_1k_tokens=0.5)
+    view = job_view(
+        Snapshot(job, ahead=2, pace=Pace(1000, 3), start_in_ms=1000), price_per_1k_tokens=0.5
+    )
 
     documented = JobBody.model_validate(view, extra="forbid")
     assert documented.model_dump(mode="json", exclude_unset=True).keys() == view.keys()
@@ -173,7 +175,7 @@ def test_usage_has_a_price() -> None:
     }
 
 
-def test_the_eta_counts_the_jobs_ahead_and_ones_own_turn() -> None:
-    snapshot = Snapshot(a_job(JobStatus.QUEUED), ahead=5, pace=Pace(mean_ms=2000, slots=3))
+def test_a_waiting_job_shows_its_place_and_when_it_should_start() -> None:
+    snapshot = Snapshot(a_job(JobStatus.QUEUED), ahead=5, pace=Pace(2000, 3), start_in_ms=4000)
 
     assert job_view(snapshot, 0.0)["queue"] == {"position": 6, "eta_seconds": 4.0}

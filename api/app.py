@@ -1,0 +1,84 @@
+"""The composition root: everything is built here, once, and passed down."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+import structlog
+from fastapi import FastAPI
+
+from api.auth import kept_secret
+from api.docs import install_docs
+from api.handlers import install_handlers
+from api.metrics import service_version
+from api.middleware import BodyLimit, RequestContext
+from api.openapi import DESCRIPTION, install_openapi
+from api.routes import auth, dead, events, explain, generate, health, jobs, metrics, model
+from api.settings import ApiSettings
+from api.state import State, build_state
+from common.logs import configure_logs
+from common.settings import read_settings
+
+log = structlog.get_logger()
+
+
+def create_app(settings: ApiSettings | None = None) -> FastAPI:
+    """The gateway. Without settings it reads the environment and sets up the logs."""
+    if settings is None:
+        settings = read_settings(ApiSettings)
+        configure_logs(settings.effective_log_level, "api")
+        _adopt_uvicorn_logs()
+    state = build_state(settings, _jwt_secret(settings))
+    app = FastAPI(
+        title="Caravan",
+        version=service_version(),
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.caravan = state
+    install_handlers(app)
+    install_openapi(app)
+    install_docs(app)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(RequestContext, metrics=state.metrics)
+    for module in (auth, generate, explain, jobs, events, health, model, dead):
+        app.include_router(module.router)
+    if settings.prometheus_enabled:
+        app.include_router(metrics.router)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Listen to Redis while the app runs."""
+    state: State = app.state.caravan
+    if state.settings.has_default_password:
+        log.warning("the default password is in use: set ADMIN_PASSWORD before anybody else can")
+    missing = await state.counter.why_unavailable()
+    if missing:
+        log.warning("jobs are refused until the model is there", error=missing)
+    listening = asyncio.create_task(state.watcher.run(), name="events")
+    try:
+        yield
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await state.close()
+
+
+def _jwt_secret(settings: ApiSettings) -> str:
+    if settings.jwt_secret is not None:
+        return settings.jwt_secret.get_secret_value()
+    return kept_secret(settings.state_dir / "jwt-secret")
+
+
+def _adopt_uvicorn_logs() -> None:
+    """Let uvicorn's records through ours, less its access log: RequestContext writes one."""
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    logging.getLogger("uvicorn.access").disabled = True

@@ -1,0 +1,87 @@
+"""Dead letters: failed jobs that wait for a person to decide."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from redis.asyncio import Redis
+
+from api.problems import InvalidRequest, JobNotFound
+from api.settings import ApiSettings
+from api.views import Snapshot
+from common import keys
+from common.broker import Doorbells
+from common.job import new_job_id
+from common.scripts import AsyncScripts
+
+#: Seconds that a redriven job may wait.
+_QUEUE_TTL_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class DeadPage:
+    """Some dead letters, and whether older ones follow."""
+
+    jobs: Sequence[Snapshot]
+    has_more: bool
+
+
+class DeadLetters:
+    """The failed jobs of all users, newest first."""
+
+    def __init__(
+        self, redis: Redis, scripts: AsyncScripts, doorbells: Doorbells, settings: ApiSettings
+    ) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._doorbells = doorbells
+        self._timeout_ms = settings.request_timeout * 1000
+
+    async def page(self, limit: int, after: str | None) -> DeadPage:
+        """Up to ``limit`` dead letters older than ``after``. Raises InvalidRequest."""
+        start = 0
+        if after is not None:
+            rank = await self._redis.zrevrank(keys.DEAD, after)
+            if rank is None:
+                raise InvalidRequest.about("after", "a job id", after[:100], "names no dead letter")
+            start = cast("int", rank) + 1
+        found = cast("list[str]", await self._redis.zrevrange(keys.DEAD, start, start + limit))
+        jobs = [job for job_id in found[:limit] if (job := await self._read(job_id))]
+        return DeadPage(jobs, len(found) > limit)
+
+    async def redrive(self, job_id: str) -> Snapshot:
+        """Try a dead letter once more, as a new job. Raises JobNotFound."""
+        dead = await self._read(job_id)
+        if dead is None:
+            raise JobNotFound("There is no such dead letter.")
+        new_id, priority = new_job_id(), dead.job.priority
+        bell = self._doorbells.render(new_id, priority)
+        answer = await self._scripts(
+            *("redrive", job_id, new_id, priority.value, bell),
+            *(_QUEUE_TTL_SECONDS * 1000, self._timeout_ms),
+        )
+        redriven = await self._read(new_id) if answer[0] == "created" else None
+        if redriven is None:
+            raise JobNotFound("There is no such dead letter.")
+        return redriven
+
+    async def redrive_all(self) -> list[str]:
+        """Redrive every dead letter, oldest first; the ids of the new jobs."""
+        dead = cast("list[str]", await self._redis.zrange(keys.DEAD, 0, -1))
+        redriven = []
+        for job_id in dead:
+            try:
+                redriven.append((await self.redrive(job_id)).job.id)
+            except JobNotFound:
+                await self._redis.zrem(keys.DEAD, job_id)
+        return redriven
+
+    async def purge(self) -> int:
+        """Forget all dead letters; the jobs stay readable until they expire. Returns how many."""
+        pipe = self._redis.pipeline()
+        pipe.zcard(keys.DEAD)
+        pipe.delete(keys.DEAD)
+        return cast("int", (await pipe.execute())[0])
+
+    async def _read(self, job_id: str) -> Snapshot | None:
+        return Snapshot.from_read(await self._scripts("read", job_id))

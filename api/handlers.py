@@ -1,0 +1,111 @@
+"""Turns whatever was raised into a problem: the one place where errors become answers."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.faults import field_errors
+from api.leaving import ClientLeft
+from api.problems import (
+    BadRequest,
+    InternalError,
+    InvalidCredentials,
+    InvalidJson,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    RateLimited,
+    RedisUnavailable,
+    StoreFull,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from api.state import state_of
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+    for kind, handler in (
+        (HTTPException, _http_exception),
+        (RequestValidationError, _invalid),
+        (RedisConnectionError, _redis_away),
+        (RedisTimeoutError, _redis_away),
+        (ReadOnlyError, _redis_away),
+        (OutOfMemoryError, _redis_full),
+        (ClientLeft, _nobody_reads),
+    ):
+        app.add_exception_handler(kind, handler)
+
+
+def problem_response(request: Request, problem: Problem) -> Response:
+    """The answer, counted where metrics want it."""
+    metrics = state_of(request).metrics
+    if isinstance(problem, RateLimited):
+        metrics.rate_limited.inc()
+    elif isinstance(problem, (Unauthorized, InvalidCredentials)):
+        metrics.auth_failures.inc()
+    return problem.response(request.url.path, request.state.request_id)
+
+
+async def _http_exception(request: Request, error: Any) -> Response:
+    return problem_response(request, _as_problem(request, error))
+
+
+def _as_problem(request: Request, error: HTTPException) -> Problem:
+    """Ours as it is; the framework's own under their names here."""
+    if isinstance(error, Problem):
+        return error
+    path = request.url.path
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return NotFound(f"There is nothing at {path}.")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return MethodNotAllowed(
+            f"{request.method} is not offered at {path}.", headers=error.headers
+        )
+    if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return BadRequest(error.detail or "The request cannot be read.")
+    return InternalError("An unexpected error.")
+
+
+async def _invalid(request: Request, error: Any) -> Response:
+    return problem_response(request, _as_refusal(request, error.errors(), error.body))
+
+
+def _as_refusal(request: Request, errors: list[Mapping[str, Any]], body: Any) -> Problem:
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        where = f" at character {first['loc'][-1]}" if first["loc"] else ""
+        return InvalidJson(f"The body is not JSON: {first['ctx']['error']}{where}.")
+    if isinstance(body, bytes) and body:
+        given = request.headers.get("content-type", "nothing")
+        return UnsupportedMediaType(
+            f"The body came as {given}; send it as Content-Type: application/json."
+        )
+    shown = field_errors(errors)
+    said = "; ".join(f"{item['field']} {item['message']}" for item in shown)
+    return InvalidRequest(said if said.endswith("?") else f"{said}.", errors=shown)
+
+
+async def _redis_away(request: Request, _: Any) -> Response:
+    problem = RedisUnavailable(
+        "The job store does not answer. Nothing is lost; try again.", retry_after=2
+    )
+    return problem_response(request, problem)
+
+
+async def _redis_full(request: Request, _: Any) -> Response:
+    problem = StoreFull("The job store takes nothing new until results expire.", retry_after=60)
+    return problem_response(request, problem)
+
+
+async def _nobody_reads(_: Request, __: Any) -> Response:
+    return Response(status_code=499)

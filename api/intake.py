@@ -1,0 +1,116 @@
+"""From a checked body to an accepted job's answer: what /generate and /explain share."""
+
+import structlog
+from fastapi import Request
+from redis.exceptions import RedisError
+from starlette.responses import JSONResponse, Response
+from structlog.contextvars import bind_contextvars
+
+from api.deps import Caller
+from api.leaving import ClientLeft, while_connected
+from api.problems import (
+    BadRequest,
+    BodyTooLarge,
+    DeadlineUnmeetable,
+    InvalidJson,
+    InvalidRequest,
+    JobEnded,
+    KeyReused,
+    ModelUnavailable,
+    QueueFull,
+    RateLimited,
+    RedisUnavailable,
+    StoreFull,
+    TooManyJobs,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from api.schemas import JobRequest
+from api.state import State
+from api.submission import Submission
+from api.views import Snapshot, job_view
+from common.job import JobKind, OnDisconnect
+from common.prompt import Prompt
+
+log = structlog.get_logger()
+
+#: What a submit may be refused with.
+REFUSALS = (
+    BadRequest,
+    InvalidJson,
+    Unauthorized,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    InvalidRequest,
+    KeyReused,
+    RateLimited,
+    TooManyJobs,
+    QueueFull,
+    DeadlineUnmeetable,
+    ModelUnavailable,
+    RedisUnavailable,
+    StoreFull,
+)
+
+
+async def take_in(
+    request: Request,
+    state: State,
+    caller: Caller,
+    kind: JobKind,
+    body: JobRequest,
+    prompt: Prompt,
+    field: str,
+) -> Response:
+    """Submit, and answer 202 with the job, or 200 if it ended while the client waited.
+
+    ``field`` of the body is to blame if the prompt is too long. Raises Problem.
+    """
+    tokens = await state.counter.count(prompt, field)
+    submission = Submission(caller.principal, kind, body, prompt, tokens, caller.origin)
+    submitted = await state.jobs.submit(submission)
+    snapshot, headers = submitted.snapshot, submitted.headers
+    bind_contextvars(job_id=snapshot.job.id)
+    headers["Location"] = f"/jobs/{snapshot.job.id}"
+    if submitted.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    if caller.wait is None:
+        return job_response(state, snapshot, 202, headers)
+    headers["Preference-Applied"] = f"wait={caller.wait}"
+    if not snapshot.job.status.terminal:
+        snapshot = await hold(request, state, snapshot, caller.wait)
+    return job_response(state, snapshot, 200 if snapshot.job.status.terminal else 202, headers)
+
+
+async def hold(request: Request, state: State, snapshot: Snapshot, seconds: int) -> Snapshot:
+    """The job once it has ended, or as it is then. Raises ClientLeft."""
+    job = snapshot.job
+    try:
+        return await while_connected(request.receive, state.jobs.wait(job.user, job.id, seconds))
+    except ClientLeft:
+        await abandon(state, snapshot)
+        raise
+
+
+async def abandon(state: State, snapshot: Snapshot) -> None:
+    """A client left: cancel the job, if it wants that and nobody else here waits for it."""
+    job = snapshot.job
+    if job.on_disconnect is OnDisconnect.CANCEL and not state.watcher.watched(job.id):
+        try:
+            await state.jobs.cancel(job.user, job.id)
+        except JobEnded:
+            pass
+        except RedisError as error:
+            log.warning("a job that nobody wants goes on", job_id=job.id, error=str(error))
+
+
+def job_response(
+    state: State, snapshot: Snapshot, status: int, headers: dict[str, str]
+) -> JSONResponse:
+    """The job, its version, and when to ask again."""
+    headers["ETag"] = snapshot.etag
+    if not snapshot.job.status.terminal:
+        headers["Retry-After"] = str(snapshot.retry_after)
+    return JSONResponse(
+        job_view(snapshot, state.settings.price_per_1k_tokens), status, headers=headers
+    )

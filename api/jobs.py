@@ -1,0 +1,156 @@
+"""Submit, get, wait for, list and cancel jobs: every route is a view of these verbs."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from api.admission import Pace, rate_headers
+from api.capacity import StoreMemory
+from api.problems import JobEnded, JobGone, JobNotFound, StoreFull
+from api.settings import ApiSettings
+from api.submission import Submission, Verdict, check_timeout, raise_refusal, submit_arguments
+from api.views import Snapshot
+from api.watch import Watcher
+from common import keys
+from common.broker import Doorbells
+from common.events import Chunk, parse_entry
+from common.job import new_job_id
+from common.queues import MAY_PREEMPT
+from common.scripts import AsyncScripts
+
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A job that was accepted, now or (``replayed``) by an earlier request."""
+
+    snapshot: Snapshot
+    replayed: bool
+    headers: dict[str, str]
+
+
+class Jobs:
+    """The jobs in Redis, as far as one user may see them."""
+
+    def __init__(
+        self,
+        redis: "Redis",
+        scripts: AsyncScripts,
+        doorbells: Doorbells,
+        watcher: Watcher,
+        settings: ApiSettings,
+    ) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._doorbells = doorbells
+        self._watcher = watcher
+        self._settings = settings
+        self._memory = StoreMemory(redis)
+
+    async def submit(self, submission: Submission) -> Submitted:
+        """Write a job down and ring for it, in one round trip. Raises Problem."""
+        check_timeout(submission.request, self._settings)
+        if await self._memory.is_short():
+            raise StoreFull("The job store takes nothing new until results expire.", retry_after=60)
+        job_id = new_job_id()
+        doorbell = self._doorbells.render(job_id, submission.request.priority)
+        arguments = submit_arguments(submission, job_id, doorbell, self._settings)
+        calls = [("submit", tuple(arguments)), ("read", (job_id,))]
+        if self._settings.preemption and submission.request.priority in MAY_PREEMPT:
+            calls.append(("preempt", ()))
+        answer, seen, *_ = await self._scripts.pipeline(calls)
+        verdict, limit = Verdict(*answer), self._settings.rate_limit_per_minute
+        raise_refusal(verdict, _pace(seen), limit)
+        if verdict.job_id != job_id:
+            seen = await self._scripts("read", verdict.job_id)
+        return Submitted(
+            _owned(seen, submission.principal.user),
+            verdict.job_id != job_id,
+            rate_headers(limit, verdict.left, verdict.wait_ms),
+        )
+
+    async def get(self, user: str, job_id: str) -> Snapshot:
+        """One job of this user. Raises JobNotFound, JobGone."""
+        _check_id(job_id)
+        return _owned(await self._scripts("read", job_id), user)
+
+    async def get_many(self, user: str, job_ids: Sequence[str]) -> list[Snapshot]:
+        """Those of the jobs that are still there, in one round trip."""
+        if not job_ids:
+            return []
+        seen = await self._scripts.pipeline([("read", (job_id,)) for job_id in job_ids])
+        return [_owned(one, user) for one in seen if one[0]]
+
+    async def wait(self, user: str, job_id: str, seconds: float) -> Snapshot:
+        """The job once it has ended, or as it is after so many seconds. Raises as ``get``."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        with self._watcher.watch(job_id) as waiter:
+            while True:
+                left = until - loop.time()
+                if waiter.stale or left <= 0:
+                    waiter.settle()
+                    async with self._watcher.healing:
+                        snapshot = await self.get(user, job_id)
+                    if snapshot.job.status.terminal or left <= 0:
+                        return snapshot
+                if await waiter.next(until - loop.time()):
+                    waiter.spoil()
+
+    async def read_after(self, user: str, job_id: str, offset: int) -> tuple[Snapshot, list[Chunk]]:
+        """The job, and while it runs the chunks after its first ``offset`` tokens."""
+        snapshot = await self.get(user, job_id)
+        if snapshot.job.status.terminal or snapshot.job.tokens <= offset:
+            return snapshot, []
+        entries = await self._redis.xrange(keys.events(job_id), min=str(offset + 1))
+        read = cast("list[tuple[str, dict[str, str]]]", entries)
+        return snapshot, [_chunk_after(job_id, name, fields, offset) for name, fields in read]
+
+    async def cancel(self, user: str, job_id: str) -> Snapshot:
+        """End an unfinished job; the job as it then is. Raises JobEnded, and as ``get``."""
+        _check_id(job_id)
+        answer, seen = await self._scripts.pipeline(
+            [("cancel", (job_id, user, uuid.uuid4().hex)), ("read", (job_id,))]
+        )
+        snapshot = _owned(seen, user)
+        if answer[0] == "ended":
+            raise JobEnded.about(
+                "status", "queued, in_progress", answer[1], f"is already {answer[1]}"
+            )
+        return snapshot
+
+
+def _check_id(job_id: str) -> None:
+    """A malformed id is an unknown one, and never a key in Redis."""
+    if not _JOB_ID.fullmatch(job_id):
+        raise JobNotFound("There is no such job.")
+
+
+def _owned(seen: list[Any], user: str) -> Snapshot:
+    """What read.lua saw, if it may be seen by ``user``."""
+    snapshot = Snapshot.from_read(seen)
+    if snapshot is None and seen[-1] == user:
+        raise JobGone("The job's result was kept until it expired.")
+    if snapshot is None or snapshot.job.user != user:
+        raise JobNotFound("There is no such job.")
+    return snapshot
+
+
+def _pace(seen: list[Any]) -> Pace:
+    return Pace(mean_ms=int(seen[2]), slots=int(seen[3]))
+
+
+def _chunk_after(job_id: str, entry_id: str, fields: dict[str, str], offset: int) -> Chunk:
+    """An entry of a job's stream, without what belongs to its first ``offset`` tokens."""
+    chunk = parse_entry(job_id, entry_id, fields)
+    known = offset - chunk.offset
+    if known <= 0:
+        return chunk
+    characters = sum(int(n) for n in fields["lengths"].split(",")[:known])
+    return Chunk(job_id, offset, chunk.tokens - known, chunk.text[characters:])

@@ -1,0 +1,50 @@
+"""A job as a stream of events."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from starlette.responses import Response
+
+from api.deps import PrincipalDep, StateDep
+from api.intake import abandon
+from api.leaving import EventStream
+from api.openapi import problems
+from api.problems import InvalidRequest, JobGone, JobNotFound, RedisUnavailable, Unauthorized
+from api.stream import JobStream, StreamOptions
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    responses={
+        200: {
+            "description": "`status`, `token`, `usage` and at last `done`, which holds the job",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **problems(Unauthorized, JobNotFound, JobGone, InvalidRequest, RedisUnavailable),
+    },
+)
+async def stream_job(
+    job_id: str,
+    state: StateDep,
+    principal: PrincipalDep,
+    last_event_id: Annotated[
+        str | None, Header(description="The last event you have; the stream goes on after it")
+    ] = None,
+    starting_after: Annotated[int, Query(ge=0, description="The same, as a parameter")] = 0,
+) -> Response:
+    """Follow a job from any point: replayed from the record, then live until it ends."""
+    snapshot = await state.jobs.get(principal.user, job_id)
+    offset = starting_after
+    if last_event_id and last_event_id.isdecimal():
+        offset = int(last_event_id[:18])
+    options = StreamOptions(
+        state.settings.sse_keepalive_seconds, state.settings.price_per_1k_tokens
+    )
+    stream = JobStream(state.jobs, state.watcher, options, principal.user, job_id, offset)
+
+    async def on_leave() -> None:
+        await abandon(state, snapshot)
+
+    return EventStream(stream.frames(), on_leave, state.metrics.streams)

@@ -1,0 +1,34 @@
+"""Financial explanations from a context."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.answers import JobBody
+from api.context import ExplainRequest
+from api.deps import CallerDep, StateDep
+from api.intake import REFUSALS, take_in
+from api.openapi import problems
+from api.prompts import explain_prompt
+from common.job import JobKind
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.post(
+    "/explain",
+    status_code=202,
+    responses={
+        200: {"model": JobBody, "description": "Ended within `Prefer: wait=N`"},
+        202: {"model": JobBody, "description": "Accepted: poll, wait or stream"},
+        **problems(*REFUSALS),
+    },
+)
+async def explain(
+    body: ExplainRequest, request: Request, state: StateDep, caller: CallerDep
+) -> Response:
+    """Submit a context to be explained in plain words."""
+    context = body.context
+    prompt = explain_prompt(
+        context.analysis_type, context.symbol, context.facts, body.system_prompt
+    )
+    return await take_in(request, state, caller, JobKind.EXPLAIN, body, prompt, "context")

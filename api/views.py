@@ -1,0 +1,122 @@
+"""Jobs as clients see them: the record in, JSON out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from api.admission import Pace
+from common.job import Job, JobKind, JobStatus, pairs
+
+_NO_MODEL = {"model_name": None, "quantization": None, "gpu_layers": None, "context_size": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A job as it was when read.
+
+    ``ahead`` counts the jobs before it, -1 if it does not wait; ``start_in_ms`` is when it
+    should start at the measured pace, -1 if nobody knows.
+    """
+
+    job: Job
+    ahead: int
+    pace: Pace
+    start_in_ms: int = -1
+
+    @classmethod
+    def from_read(cls, seen: Sequence[Any]) -> "Snapshot | None":
+        """From the answer of read.lua; None where there is no record."""
+        flat, ahead, mean_ms, slots, start_in_ms, _ = seen
+        if not flat:
+            return None
+        job = Job.from_hash(pairs(flat))
+        return cls(job, ahead, Pace(int(mean_ms), int(slots)), int(start_in_ms))
+
+    @property
+    def etag(self) -> str:
+        """The version of the job's state; position, ETA and tokens do not change it."""
+        return f'W/"{self.job.revision}"'
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds after which asking again is worth it."""
+        seconds = self.pace.seconds_for(max(1, self.ahead + 1)) or 1.0
+        return min(30, max(1, round(seconds / 2)))
+
+
+def job_view(snapshot: Snapshot, price_per_1k_tokens: float) -> dict[str, Any]:
+    """The Job of the API."""
+    job = snapshot.job
+    return {
+        "id": job.id,
+        "object": "job",
+        "kind": job.kind.value,
+        "status": job.status.value,
+        "priority": job.priority.value,
+        "created_at": _iso(job.created_ms),
+        "started_at": _iso(job.started_ms),
+        "completed_at": _iso(job.completed_ms),
+        "expires_at": _iso(job.expires_ms),
+        "attempts": job.attempts,
+        "queue": queue_view(snapshot),
+        "result": _result(job),
+        "error": {"code": job.error.code, "message": job.error.message} if job.error else None,
+        "usage": usage_view(job, price_per_1k_tokens),
+        "urls": {
+            "self": f"/jobs/{job.id}",
+            "events": f"/jobs/{job.id}/events",
+            "cancel": f"/jobs/{job.id}",
+        },
+        "metadata": job.metadata,
+    }
+
+
+def queue_view(snapshot: Snapshot) -> dict[str, Any] | None:
+    """Position (1 is next) and seconds until it starts; None once it does not wait."""
+    if snapshot.job.status is not JobStatus.QUEUED:
+        return None
+    start_in = snapshot.start_in_ms
+    return {
+        "position": snapshot.ahead + 1,
+        "eta_seconds": None if start_in < 0 else round(start_in / 1000, 1),
+    }
+
+
+def usage_view(job: Job, price_per_1k_tokens: float) -> dict[str, Any]:
+    """Tokens and what they cost, each counted once over all attempts."""
+    total = job.prompt_tokens + job.tokens
+    return {
+        "prompt_tokens": job.prompt_tokens,
+        "completion_tokens": job.tokens,
+        "total_tokens": total,
+        "cost_usd": round(total * price_per_1k_tokens / 1000, 8),
+    }
+
+
+def _result(job: Job) -> dict[str, Any] | None:
+    """What was made: all of it, or what there was when the job ended otherwise."""
+    if not job.status.terminal or (job.status is not JobStatus.COMPLETED and not job.text):
+        return None
+    common = {
+        "finish_reason": job.finish_reason.value if job.finish_reason else None,
+        "confidence_score": _rounded(job.confidence, 4),
+        "model_info": {**_NO_MODEL, **job.model_info},
+        "processing_time_ms": job.processing_ms,
+        "tokens_used": job.tokens,
+    }
+    if job.kind is JobKind.EXPLAIN:
+        return {"explanation": job.text, **common}
+    return {"text": job.text, **common, "tokens_per_second": _rounded(job.tokens_per_second, 2)}
+
+
+def _rounded(number: float | None, digits: int) -> float | None:
+    return None if number is None else round(number, digits)
+
+
+def _iso(ms: int) -> str | None:
+    """Milliseconds since 1970 as ISO 8601 in UTC; None for never."""
+    if not ms:
+        return None
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

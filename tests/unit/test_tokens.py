@@ -1,0 +1,39 @@
+"""The signing key that survives restarts."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from api.auth import Tokens, kept_secret
+from api.problems import Unauthorized
+
+
+def test_a_token_outlives_the_process_that_issued_it(tmp_path: Path) -> None:
+    # Given a token issued with a kept key
+    path = tmp_path / "state" / "jwt-secret"
+    token = Tokens(kept_secret(path), 60).issue("ada")
+    # When another process reads the key, then the token is still good
+    assert Tokens(kept_secret(path), 60).read(token).user == "ada"
+
+
+def test_gateways_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
+    path = tmp_path / "jwt-secret"
+
+    with ThreadPoolExecutor(16) as pool:
+        keys = set(pool.map(lambda _: kept_secret(path), range(64)))
+
+    assert len(keys) == 1
+    assert len(keys.pop()) >= 32
+    assert [file.name for file in tmp_path.iterdir()] == ["jwt-secret"]
+
+
+def test_two_tokens_are_never_the_same() -> None:
+    tokens = Tokens("k" * 32, 60)
+
+    assert tokens.issue("ada") != tokens.issue("ada")
+
+
+def test_a_token_of_another_key_is_refused() -> None:
+    with pytest.raises(Unauthorized):
+        Tokens("k" * 32, 60).read(Tokens("l" * 32, 60).issue("ada"))
