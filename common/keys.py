@@ -16,6 +16,8 @@ DEAD = "dead"
 WORKERS = "workers"
 #: String, ms: when rescue last ran; a gap means that Redis or maintenance was away.
 TICK = "tick"
+#: String: the worker that is reloading its model; the others wait for their turn.
+RELOAD_TURN = "reload:turn"
 #: Hash: the measured pace of the service, from which ETAs are made.
 PACE = "pace"
 #: Hash, "{kind}|{priority}|{status}" -> jobs that ended so.

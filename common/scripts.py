@@ -23,13 +23,16 @@ NAMES = (
     *("expire", "rescue", "preempt", "orphans", "ring", "rate"),
 )
 
+#: What they share, in the order in which each builds on those before it.
+SHARED = ("record", "stream", "moves", "pace", "limit")
+
 #: The first major version of a server that knows script flags.
 FIRST_WITH_SHEBANG = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One Lua script, prelude included."""
+    """One Lua script, with what it shares with the others."""
 
     name: str
     text: str
@@ -39,16 +42,16 @@ class Script:
 def load_scripts(*, shebang: bool = True) -> dict[str, Script]:
     """Read all scripts; ``shebang`` False drops the flags, which servers before 7 refuse."""
     folder = files("common") / "lua"
-    prelude = (folder / "prelude.lua").read_text()
+    shared = "\n".join((folder / "shared" / f"{name}.lua").read_text() for name in SHARED)
     return {
-        name: _assemble(name, (folder / f"{name}.lua").read_text(), prelude, shebang)
+        name: _assemble(name, (folder / f"{name}.lua").read_text(), shared, shebang)
         for name in NAMES
     }
 
 
-def _assemble(name: str, source: str, prelude: str, shebang: bool) -> Script:
+def _assemble(name: str, source: str, shared: str, shebang: bool) -> Script:
     first, _, body = source.partition("\n")
-    text = (first + "\n" if shebang else "") + prelude + "\n" + body
+    text = (first + "\n" if shebang else "") + shared + "\n" + body
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

@@ -12,7 +12,7 @@ LONGEST_MODULE = 250
 MEDIAN_MODULE = 90
 LONGEST_FUNCTION = 50
 NINE_IN_TEN_FUNCTIONS = 30
-LONGEST_SCRIPT = 150
+LONGEST_SCRIPT = 100
 
 #: Names that say nothing about what is inside.
 EMPTY_NAMES = {"utils", "helpers", "helper", "manager", "misc", "service"}

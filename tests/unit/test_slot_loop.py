@@ -10,7 +10,7 @@ import pytest
 
 from common.sampling import FinishReason, Sampling
 from common.tokenizer import ByteTokenizer
-from worker.engines.base import Completion, EngineError, Generation, Token
+from worker.engines.base import Completion, EngineError, EngineOutOfMemory, Generation, Token
 from worker.engines.progress import Progress
 from worker.engines.slots.loop import EngineLoop
 from worker.engines.slots.sequence import Sequence
@@ -156,6 +156,21 @@ def test_a_step_that_fails_fails_its_callers_and_the_next_ones_are_served(
     # and the next caller is served
     tape.before_decode = lambda: None
     assert result(loop.submit(sequence())).new_tokens == 6
+
+
+def test_a_step_that_runs_out_of_memory_says_so_to_everybody(loop: EngineLoop, tape: Tape) -> None:
+    both = Event()
+
+    def break_down() -> None:
+        both.wait(TIMEOUT_SECONDS)
+        raise EngineOutOfMemory("2 GiB are missing")
+
+    tape.before_decode = break_down
+    outcomes = [loop.submit(sequence()), loop.submit(sequence())]
+    both.set()
+    for outcome in outcomes:
+        with pytest.raises(EngineOutOfMemory, match="2 GiB"):
+            result(outcome)
 
 
 def test_a_row_without_numbers_fails_alone_and_is_forgotten(loop: EngineLoop, tape: Tape) -> None:

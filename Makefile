@@ -1,0 +1,89 @@
+# Caravan in two commands: make run, make test.
+#
+# Every setting may be given as `make run NAME=value` or in the environment: make hands
+# both to the processes.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PINS := pyproject.toml constraints.txt
+
+# The first Python >= 3.11 on PATH.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+# Torch is big: it comes only for a model that needs it.
+MODEL ?= $(MODEL_PATH)
+OTHER_MODEL := $(if $(wildcard $(MODEL)/*.gguf),,$(filter-out %.gguf,$(MODEL)))
+NEEDS_TORCH := $(filter transformers,$(ENGINE))$(if $(filter-out auto,$(ENGINE)),,$(OTHER_MODEL))
+RUN_PACKAGES := $(VENV)/.run $(if $(NEEDS_TORCH),$(VENV)/.transformers)
+
+.PHONY: help
+help:  ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: $(RUN_PACKAGES)  ## Start everything, show a first answer, stay until Ctrl-C (DETACH=1: return)
+	@$(PY) -m cli up $(if $(filter-out 0 no false,$(DETACH)),--detach)
+
+.PHONY: stop
+stop:  ## Stop what `make run DETACH=1` started
+	@if [ -e $(VENV)/.run ]; then $(PY) -m cli down; else echo "Caravan is not running."; fi
+
+.PHONY: test
+test: $(VENV)/.test  ## Run the whole suite (ARGS="-k name" for a part)
+	@$(PY) -m quantization fetch
+	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest $(ARGS)
+
+.PHONY: check
+check: $(VENV)/.test  ## Format, lint, types, imports
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+.PHONY: format
+format: $(VENV)/.test  ## Format the code and mend what can be mended
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+.PHONY: bench
+bench: $(VENV)/.test  ## Measure: submit, doorbell, a job end to end
+	@$(PY) -m pytest tests/performance --benchmark-only
+
+.PHONY: chaos
+chaos: $(VENV)/.test  ## Kill, pause and cut off everything under load, and count (CHAOS_JOBS=5000)
+	@$(PY) -m benchmarks.chaos
+
+.PHONY: clean
+clean: stop  ## Remove the virtual environment and caches; var/ (jobs, models) stays
+	@rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .benchmarks
+
+# --- packages ------------------------------------------------------------------------------
+
+$(VENV)/.run: EXTRAS := api,worker,llamacpp,quantization,embedded
+$(VENV)/.transformers: EXTRAS := transformers
+$(VENV)/.test: EXTRAS := api,worker,llamacpp,quantization,embedded,transformers,test
+$(VENV)/.test: INCLUDED := $(VENV)/.run $(VENV)/.transformers
+
+$(VENV)/.run $(VENV)/.transformers $(VENV)/.test: $(PINS) | $(VENV)/.made
+	@echo "Installing packages: $(EXTRAS) (first time only; a minute or two) ..."
+	@$(PY) -m pip install -qq --disable-pip-version-check --constraint constraints.txt \
+		$(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL)) --editable '.[$(EXTRAS)]'
+	@touch $(INCLUDED) $@
+
+$(VENV)/.made: | supported
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+.PHONY: supported
+supported:
+	@case "$$(uname -s) $$(uname -m)" in "Linux x86_64" | "Darwin arm64") ;; \
+	*) echo "Caravan runs on Linux x86_64 and macOS arm64; use a machine or container of these." >&2; exit 1 ;; esac
+	@[ -n "$(PYTHON)" ] || { \
+	echo "Python 3.11 or newer is missing: apt install python3 python3-venv, or brew install python." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "Python's venv module is missing: apt install python3-venv." >&2; exit 1; }

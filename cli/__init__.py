@@ -1,0 +1,1 @@
+"""The launcher: starts the whole stack on one machine, and stops it."""

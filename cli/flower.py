@@ -1,0 +1,31 @@
+"""Flower, the view of Celery's workers and tasks."""
+
+from cli.settings import LauncherSettings
+from cli.state import secret
+from common.broker import create_celery
+
+
+def flower_login(settings: LauncherSettings) -> tuple[str, str]:
+    """User and password of Flower; the password is made once and kept under STATE_DIR."""
+    if settings.flower_password is not None:
+        return settings.flower_username, settings.flower_password.get_secret_value()
+    return settings.flower_username, secret(settings.state, "flower-password")
+
+
+def flower_options(settings: LauncherSettings) -> list[str]:
+    """Flower's options. They stay in this process: its command line shows no password."""
+    return [
+        f"--port={settings.flower_port}",
+        "--address=127.0.0.1",
+        "--basic-auth=" + ":".join(flower_login(settings)),
+        "--persistent=true",
+        f"--db={settings.state / 'flower' / 'flower.db'}",
+        "--state-save-interval=10000",
+        "--max-tasks=10000",
+        "--tasks-columns=uuid,name,state,received,started,runtime,worker",
+    ]
+
+
+def run_flower(settings: LauncherSettings) -> None:
+    """Serve Flower until SIGTERM."""
+    create_celery(settings.broker_url).start(["flower", *flower_options(settings)])

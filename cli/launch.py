@@ -1,0 +1,74 @@
+"""What comes before waiting: free ports, a model, and the processes."""
+
+import subprocess
+import sys
+
+from cli.flower import flower_login
+from cli.ports import is_taken, next_free
+from cli.settings import LauncherSettings, child_environment
+from cli.stack import Stack
+from cli.state import make_directories
+from cli.supervisor import Supervisor
+from cli.valkey import find_server
+from common.settings import EngineName
+
+
+class NotStartedError(Exception):
+    """Why nothing was started, in one line."""
+
+
+def launch(settings: LauncherSettings, supervisor: Supervisor) -> None:
+    """Start every process under the supervisor.
+
+    Raises:
+        NotStartedError: a port is taken, or the model cannot be had.
+        SupervisorError: the supervisor refused.
+    """
+    check_ports(settings)
+    make_directories(settings.state)
+    if settings.engine is not EngineName.ECHO:
+        fetch_model()
+    flower_login(settings)
+    stack = Stack.of(settings, next_free(settings.metrics_port))
+    stack.write()
+    supervisor.start(environment(settings, stack, supervisor))
+
+
+def check_ports(settings: LauncherSettings) -> None:
+    """Refuse to start on a port that somebody else listens on."""
+    wanted = [
+        ("API_PORT", settings.api_port, settings.api_host),
+        ("FLOWER_PORT", settings.flower_port, "127.0.0.1"),
+    ]
+    if settings.embedded:
+        wanted.append(("REDIS_PORT", settings.redis_port, "127.0.0.1"))
+    taken = [(name, port, host) for name, port, host in wanted if is_taken(port, host)]
+    if taken:
+        others = " ".join(f"{name}={next_free(port + 1, host)}" for name, port, host in taken)
+        ports = ", ".join(str(port) for _, port, _ in taken)
+        raise NotStartedError(f"Taken by another program: port {ports}. Try: make run {others}")
+
+
+def fetch_model() -> None:
+    """Get the model's files; the workshop shows its own progress."""
+    result = subprocess.run([sys.executable, "-m", "quantization", "fetch"], check=False)
+    if result.returncode != 0:
+        raise NotStartedError("The model could not be fetched.")
+
+
+def environment(settings: LauncherSettings, stack: Stack, supervisor: Supervisor) -> dict[str, str]:
+    """What the supervisor's configuration and its programs read."""
+    return child_environment(
+        {
+            "API_HOST": settings.api_host,
+            "API_PORT": str(settings.api_port),
+            "CARAVAN_EMBEDDED": str(settings.embedded).lower(),
+            "CARAVAN_PYTHON": sys.executable,
+            "CARAVAN_SOCKET": str(supervisor.socket),
+            "CARAVAN_VALKEY": str(find_server()) if settings.embedded else "",
+            "METRICS_PORT": str(stack.metrics_port),
+            "REDIS_PORT": str(settings.redis_port),
+            "REDIS_URL": settings.broker_url,
+            "STATE_DIR": str(settings.state),
+        }
+    )

@@ -1,0 +1,17 @@
+-- Shared: the sliding window of a rate limit.
+
+-- Count a request against a sliding window, right for any number of gateways.
+-- Returns: allowed, requests left, ms until the next place is free. A name counts once.
+local function count_request(key, limit, window, name, now)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', int(now - window))
+  local count = redis.call('ZCARD', key)
+  local allowed = redis.call('ZSCORE', key, name) and true or false
+  if not allowed and count < limit then
+    redis.call('ZADD', key, int(now), name)
+    redis.call('PEXPIRE', key, window)
+    allowed, count = true, count + 1
+  end
+  local oldest = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  local wait = oldest[2] and (tonumber(oldest[2]) + window - now) or 0
+  return allowed, math.max(0, limit - count), wait
+end

@@ -1,0 +1,87 @@
+-- Shared: the ways of a job between its states, for scripts that have looked at the record.
+
+local TOMBSTONE_MS = 7 * 24 * 3600 * 1000
+local IDEMPOTENCY_MS = 24 * 3600 * 1000
+local STREAM_LINGER_MS = 60 * 1000
+local LISTED_MS = 22 * 24 * 3600 * 1000
+-- Fields that mean nothing once a job has ended.
+local TRANSIENT = { 'token', 'worker', 'claimed_ms', 'queued_ms', 'rung_ms', 'not_before_ms',
+  'queue_ttl_ms', 'timeout_ms', 'tokens_at_kill', 'asked_back' }
+
+-- Void the lease: whoever holds the token can write no more, and is told at once.
+local function void(id, job)
+  redis.call('ZREM', 'leases', id)
+  if job.token and job.token ~= '' then redis.call('PUBLISH', 'orders', 'void ' .. job.token) end
+end
+
+-- Run time so far in ms, over all attempts; ``until_ms`` ends the current one.
+local function run_ms(job, until_ms)
+  local current = 0
+  if job.status == 'in_progress' then
+    current = math.max(0, until_ms - number_of(job, 'claimed_ms'))
+  end
+  return number_of(job, 'run_ms') + current
+end
+
+-- Put a new job in its queue and ring for it; its other fields are in the record.
+-- ``way`` has queue_ttl_ms, bell and, where there is one, deadline_ms from now.
+local function enqueue(id, user, priority, now, way)
+  local start_by, deadline = now + tonumber(way.queue_ttl_ms), 0
+  if (way.deadline_ms or 0) > 0 then
+    deadline = now + way.deadline_ms
+    start_by = math.min(start_by, deadline)
+  end
+  redis.call('HSET', 'job:' .. id, 'id', id, 'priority', priority, 'status', 'queued',
+    'revision', '1', 'created_ms', int(now), 'enqueued_ms', int(now), 'queued_ms', int(now),
+    'rung_ms', int(now), 'deadline_ms', int(deadline), 'queue_ttl_ms', way.queue_ttl_ms)
+  redis.call('ZADD', 'wait:' .. priority, int(now), id)
+  redis.call('ZADD', 'deadlines', int(start_by), id)
+  redis.call('ZREMRANGEBYSCORE', 'jobs:' .. user, '-inf', int(now - LISTED_MS))
+  redis.call('ZADD', 'jobs:' .. user, int(now), id)
+  redis.call('SADD', 'active:' .. user, id)
+  redis.call('LPUSH', 'q.' .. priority, way.bell)
+  publish_state(id, 'queued', 1)
+end
+
+-- Move an unfinished job to a terminal state, once and for all.
+-- ``fields`` are further field, value pairs for the record.
+local function settle(id, job, status, now, fields)
+  local key, ttl = 'job:' .. id, number_of(job, 'result_ttl_ms')
+  local text, ids, lengths = compact(id)
+  local revision = redis.call('HINCRBY', key, 'revision', 1)
+  void(id, job)
+  redis.call('HDEL', key, unpack(TRANSIENT))
+  redis.call('HSET', key, 'status', status, 'completed_ms', int(now),
+    'expires_ms', int(now + ttl), 'run_ms', int(run_ms(job, now)),
+    'text', text, 'ids', pack(ids), 'lengths', lengths)
+  if #fields > 0 then redis.call('HSET', key, unpack(fields)) end
+  redis.call('ZREM', 'wait:' .. job.priority, id)
+  redis.call('ZREM', 'deadlines', id)
+  redis.call('SREM', 'active:' .. job.user, id)
+  redis.call('PEXPIRE', key, ttl)
+  redis.call('PEXPIRE', 'ev:' .. id, math.min(ttl, STREAM_LINGER_MS))
+  redis.call('SET', 'gone:' .. id, job.user, 'PX', int(ttl + TOMBSTONE_MS))
+  if job.idempotency and job.idempotency ~= '' then
+    local age = now - number_of(job, 'created_ms')
+    redis.call('PEXPIRE', job.idempotency, int(math.max(IDEMPOTENCY_MS - age, ttl)))
+  end
+  if status == 'failed' then redis.call('ZADD', 'dead', int(now), id) end
+  redis.call('HINCRBY', 'totals', job.kind .. '|' .. job.priority .. '|' .. status, 1)
+  publish_state(id, status, revision)
+end
+
+-- Put a running job back in its queue, with its age; somebody must ring for it.
+-- ``until_ms`` is when its attempt stopped running.
+local function requeue(id, job, now, until_ms)
+  local key = 'job:' .. id
+  local deadline = number_of(job, 'deadline_ms')
+  local start_by = now + number_of(job, 'queue_ttl_ms')
+  if deadline > 0 then start_by = math.min(start_by, deadline) end
+  void(id, job)
+  local revision = redis.call('HINCRBY', key, 'revision', 1)
+  redis.call('HSET', key, 'status', 'queued', 'token', '', 'worker', '', 'rung_ms', '0',
+    'queued_ms', int(now), 'run_ms', int(run_ms(job, until_ms)))
+  redis.call('ZADD', 'wait:' .. job.priority, job.enqueued_ms, id)
+  redis.call('ZADD', 'deadlines', int(start_by), id)
+  publish_state(id, 'queued', revision)
+end
