@@ -1,0 +1,1 @@
+"""Measurements and chaos, on real processes."""
