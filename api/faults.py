@@ -29,12 +29,15 @@ _BOUNDS = {
 
 
 def field_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """``{field, limit, value, message}`` for each of pydantic's first errors."""
+    """``{field, limit, value, message}`` for each of FastAPI's first errors.
+
+    Their ``loc`` begins with the part of the request: body, query, header or path.
+    """
     return [_field_error(error) for error in errors[:_SHOWN_ERRORS]]
 
 
 def _field_error(error: Mapping[str, Any]) -> dict[str, Any]:
-    path = [str(part) for part in error["loc"] if part not in ("body", "query", "header", "path")]
+    path = [str(part) for part in error["loc"][1:]]
     if error["type"] == "extra_forbidden":
         return _unknown(path, error["input"])
     cause = error.get("ctx", {}).get("error")

@@ -1,5 +1,6 @@
 """Fixtures for every test: a real Valkey, its clients, and stacks of real processes."""
 
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from hypothesis import HealthCheck, settings
 from tests.models import default_gguf
 from tests.support.stack import Stack
 from tests.support.valkey import ValkeyServer
+
+# Started in the background of a script, we would ignore Ctrl-C, and so would our children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run, and no clock: a red run can be repeated.
 settings.register_profile(

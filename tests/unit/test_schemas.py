@@ -29,7 +29,12 @@ NUMBERS = [
 def faults(model: type[BaseModel], body: Any) -> list[dict[str, Any]]:
     with pytest.raises(ValidationError) as caught:
         model.model_validate(body)
-    return field_errors([dict(error) for error in caught.value.errors()])
+    return field_errors(in_body(caught.value))
+
+
+def in_body(error: ValidationError) -> list[dict[str, Any]]:
+    """As FastAPI reports what is wrong with a request's body."""
+    return [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -95,7 +100,7 @@ def test_any_json_is_taken_or_refused_with_a_field(model: type[BaseModel], body:
     try:
         model.model_validate(body)
     except ValidationError as error:
-        for fault in field_errors([dict(item) for item in error.errors()]):
+        for fault in field_errors(in_body(error)):
             assert fault["field"]
             assert fault["message"]
 
@@ -106,8 +111,14 @@ def test_any_context_is_taken_or_refused_with_a_field(facts: dict[str, Any]) -> 
     try:
         ExplainRequest.model_validate({"context": context})
     except ValidationError as error:
-        faults_found = field_errors([dict(item) for item in error.errors()])
+        faults_found = field_errors(in_body(error))
         assert all(fault["field"].startswith("context") for fault in faults_found)
+
+
+@pytest.mark.parametrize("name", ["body", "query", "header", "path"])
+def test_a_field_may_be_named_like_a_part_of_the_request(name: str) -> None:
+    (fault,) = faults(GenerateRequest, {"prompt": "x", name: 1})
+    assert fault["field"] == name
 
 
 def test_a_huge_mistake_gets_a_small_answer() -> None:
