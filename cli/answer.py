@@ -65,14 +65,14 @@ class FirstAnswer:
     def timings(self) -> str:
         """One line: queue, first token, speed, total."""
         tokens = self.job["usage"]["completion_tokens"]
-        return " · ".join(
-            [
-                f"{_milliseconds(self.job, 'created_at', 'started_at')} ms in the queue",
-                f"first token after {self.clock.first_seconds:.2f} s",
-                f"{self.clock.per_second:.0f} tokens/s",
-                f"{tokens} tokens in {self.total_seconds:.2f} s",
-            ]
-        )
+        parts = [
+            f"{_milliseconds(self.job, 'created_at', 'started_at')} ms in the queue",
+            f"first token after {self.clock.first_seconds:.2f} s",
+            f"{tokens} tokens in {self.total_seconds:.2f} s",
+        ]
+        if self.clock.per_second:
+            parts.insert(2, f"{self.clock.per_second:.0f} tokens/s")
+        return " · ".join(parts)
 
 
 def ask(settings: LauncherSettings, show: Show) -> FirstAnswer:

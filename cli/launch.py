@@ -50,8 +50,9 @@ def check_ports(settings: LauncherSettings) -> None:
 
 
 def fetch_model() -> None:
-    """Get the model's files; the workshop shows its own progress."""
-    result = subprocess.run([sys.executable, "-m", "quantization", "fetch"], check=False)
+    """Get the model's files; the workshop tells on stderr how that goes."""
+    command = [sys.executable, "-m", "quantization", "fetch"]
+    result = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     if result.returncode != 0:
         raise NotStartedError("The model could not be fetched.")
 

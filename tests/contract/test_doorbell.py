@@ -21,7 +21,7 @@ def published_by_celery(app: Celery, redis: Redis, job_id: str) -> dict[str, Any
     app.send_task(
         TASK_NAME, args=[job_id], task_id=job_id, queue=Priority.HIGH.queue, ignore_result=True
     )
-    message: dict[str, Any] = json.loads(redis.rpop(Priority.HIGH.queue) or "")
+    message: dict[str, Any] = json.loads(str(redis.rpop(Priority.HIGH.queue)))
     return message
 
 

@@ -3,7 +3,9 @@
 Hypothesis looks for a sequence after which the server and the model differ.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -197,7 +199,7 @@ def test_no_sequence_of_calls_breaks_the_rules(redis_client: Redis) -> None:
 def test_no_script_makes_a_record_for_an_unknown_job(redis_client: Redis, script: str) -> None:
     # Given a server without jobs
     desk = Desk(redis_client)
-    calls = {
+    calls: dict[str, Callable[[], list[Any]]] = {
         "claim": lambda: desk.claim("job_x"),
         "append": lambda: desk.append("job_x", 0, [1]),
         "finish": lambda: desk.finish("job_x", 0, [1]),
