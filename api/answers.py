@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from common.commands import Verb
 from common.job import JobKind, JobStatus
 from common.queues import Priority
 from common.sampling import FinishReason
@@ -117,6 +118,10 @@ class WorkerBody(BaseModel):
     kind: str
     state: str
     error: str | None
+    breaker: Literal["closed", "half_open", "open"] | None = Field(
+        description="The circuit breaker between its jobs and its model"
+    )
+    last_command: str | None = Field(description="The last one that it obeyed, by id")
     slots: int
     busy: int
     metrics_port: int | None
@@ -131,6 +136,24 @@ class StatusBody(BaseModel):
     running: int
     slots: int
     mean_job_seconds: float | None
+
+
+class EndedBody(BaseModel):
+    kind: str
+    priority: Priority
+    status: JobStatus
+    jobs: int
+
+
+class StatsBody(StatusBody):
+    dead: int = Field(description="Dead letters")
+    ended: list[EndedBody] = Field(description="Jobs that ended so far")
+
+
+class CommandBody(BaseModel):
+    id: str = Field(description="A worker that has obeyed shows it as its `last_command`")
+    command: Verb
+    workers: int = Field(description="How many heard it")
 
 
 class ModelBody(ModelInfoBody):

@@ -14,7 +14,7 @@ from api.handlers import install_handlers
 from api.metrics import service_version
 from api.middleware import BodyLimit, RequestContext
 from api.openapi import DESCRIPTION, install_openapi
-from api.routes import auth, dead, events, explain, generate, health, jobs, metrics, model
+from api.routes import admin, auth, dead, events, explain, generate, health, jobs, metrics, model
 from api.settings import ApiSettings
 from api.state import State, build_state
 from common.logs import configure_logs
@@ -44,7 +44,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     install_docs(app)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestContext, metrics=state.metrics)
-    for module in (auth, generate, explain, jobs, events, health, model, dead):
+    for module in (auth, generate, explain, jobs, events, health, model, admin, dead):
         app.include_router(module.router)
     if settings.prometheus_enabled:
         app.include_router(metrics.router)

@@ -23,6 +23,8 @@ class Worker:
     kind: str
     state: str
     error: str
+    breaker: str  #: closed, half_open or open
+    last_command: str  #: id of the last command that it obeyed
     slots: int
     busy: int
     metrics_port: int | None
@@ -42,6 +44,8 @@ class Worker:
             kind=raw.get("kind", ""),
             state=raw.get("state", ""),
             error=raw.get("error", ""),
+            breaker=raw.get("breaker", ""),
+            last_command=raw.get("command", ""),
             slots=int(raw.get("slots") or 0),
             busy=int(raw.get("busy") or 0),
             metrics_port=int(raw["metrics_port"]) if raw.get("metrics_port") else None,

@@ -12,15 +12,20 @@ from common.broker import Doorbells, create_celery
 from common.scripts import Scripts
 from worker.about import About, WorkerState
 from worker.attempt import Attempts
+from worker.breaker import Breaker
+from worker.caretaker import Caretaker
 from worker.connection import connect
+from worker.intake import Intake
 from worker.keeper import Keeper
 from worker.ledger import Ledger
+from worker.listener import listen_forever
 from worker.maintenance import build_sweeper, sweep_forever
 from worker.metrics import WorkerMetrics
-from worker.model import Model, wait_for_model
+from worker.mount import Mount
 from worker.pool import PoolHooks, pool_class
 from worker.settings import WorkerSettings
 from worker.tasks import register_revoke, register_task
+from worker.turn import Turn
 from worker.writer import Writer
 
 log = structlog.get_logger()
@@ -37,28 +42,39 @@ class InferenceWorker:
         self._doorbells = Doorbells(self._celery)
         self._sweeper = build_sweeper(settings, self._redis, self._scripts, self._doorbells)
         self._metrics = WorkerMetrics()
-        self._about = About(settings, self._metrics, self._serve_metrics())
+        self._mount = Mount()
+        self._intake = Intake()
+        self._breaker = Breaker(settings.breaker_errors, self._mount.responds, self._broken)
+        self._metrics.engine.watch(
+            self._mount.busy_slots, lambda: self._breaker.circuit.state.level
+        )
+        port = self._serve_metrics()
+        self._about = About(settings, self._metrics, port, self._mount, self._breaker)
         self._keeper = Keeper(
             self._scripts,
             self._about.worker_id,
             self._about.fields,
-            on_stall=lambda: self._sweeper.rescue(self._about.worker_id),
+            on_stall=self._leave_hung_jobs,
             lease_seconds=settings.lease_seconds,
             beat_seconds=settings.beat_seconds,
             stall_seconds=settings.stall_seconds,
         )
+        self._keeper.last_step = self._mount.last_step
         self._writer = Writer(self._scripts, self._keeper.held)
+        self._attempts = self._create_attempts()
+        self._caretaker = self._create_caretaker()
         self._stopping = Event()
 
     def run(self) -> int:
         """Load the model, take jobs until SIGTERM, drain; return the exit status."""
         self._keeper.start(self._redis)
         self._writer.start()
-        model = wait_for_model(self._settings, self._model_is_missing)
-        self._model_is_ready(model)
+        Thread(target=self._listen, name="commands", daemon=True).start()
+        self._caretaker.load()
+        self._caretaker.start()
         Thread(target=self._sweep, name="sweep", daemon=True).start()
-        status = self._consume(self._attempts(model))
-        self._leave(model)
+        status = self._consume()
+        self._leave()
         return status
 
     def _serve_metrics(self) -> int:
@@ -69,21 +85,21 @@ class InferenceWorker:
         log.info("metrics", address=f"http://{settings.metrics_host}:{port}/metrics")
         return port
 
-    def _model_is_missing(self, why: str) -> None:
-        self._about.change(WorkerState.MODEL_MISSING, why)
-        self._keeper.announce()
+    def _leave_hung_jobs(self) -> None:
+        # A bell rung now could reach this very process.
+        self._sweeper.rescue(self._about.worker_id, ring=False)
 
-    def _model_is_ready(self, model: Model) -> None:
-        self._metrics.watch(model.engine.info(), model.engine.busy_slots)
-        self._keeper.last_step = model.engine.last_step
-        self._about.loaded(model)
-        self._keeper.announce()
+    def _broken(self, why: str) -> None:
+        self._metrics.engine.broke()
+        self._intake.pause()
+        self._caretaker.repair(why)
 
-    def _attempts(self, model: Model) -> Attempts:
+    def _create_attempts(self) -> Attempts:
         lease_ms = int(self._settings.lease_seconds * 1000)
         return Attempts(
-            model.engine,
-            model.tokenizer,
+            self._mount,
+            self._intake,
+            self._breaker,
             Ledger(self._scripts, self._doorbells, self._about.worker_id, lease_ms),
             self._keeper,
             self._writer.wake,
@@ -91,27 +107,44 @@ class InferenceWorker:
             self._settings.max_attempts,
         )
 
-    def _consume(self, attempts: Attempts) -> int:
+    def _create_caretaker(self) -> Caretaker:
+        return Caretaker(
+            self._settings,
+            self._mount,
+            self._breaker,
+            self._attempts,
+            self._about,
+            self._keeper,
+            self._metrics,
+            Turn(self._redis, self._about.worker_id),
+        )
+
+    def _consume(self) -> int:
         """Run Celery's worker in this process until it has drained."""
 
         def drain() -> None:
             self._about.change(WorkerState.DRAINING)
             self._keeper.announce()
-            attempts.drain()
+            self._caretaker.stop()
+            self._attempts.drain()
 
-        register_task(self._celery, attempts.run)
+        register_task(self._celery, self._attempts.run)
         register_revoke(lambda job_id: self._scripts("cancel", job_id, "", uuid.uuid4().hex))
-        hooks = PoolHooks(drain, attempts.release, self._settings.drain_seconds)
+        hooks = PoolHooks(drain, self._attempts.release, self._settings.drain_seconds)
+        self._celery.steps["consumer"].add(self._intake.step())
         return _run_celery(self._celery, self._about.worker_id, hooks, self._settings)
 
     def _sweep(self) -> None:
         sweep_forever(self._sweeper, self._settings.sweep_seconds, self._stopping)
 
-    def _leave(self, model: Model) -> None:
+    def _listen(self) -> None:
+        listen_forever(self._redis, keys.COMMANDS_CHANNEL, self._caretaker.hear, self._stopping)
+
+    def _leave(self) -> None:
         self._stopping.set()
         self._writer.stop()
         self._keeper.stop()
-        model.engine.close()
+        self._mount.clear()
         try:
             self._redis.zrem(keys.WORKERS, self._about.worker_id)
             self._redis.delete(keys.worker(self._about.worker_id))

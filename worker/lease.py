@@ -33,6 +33,7 @@ class Lease:
         self.cancelled = Event()  #: tells the engine to stop
         self.lost = False  #: somebody else decided about the job
         self.released = False  #: this worker is to give the job back
+        self.lost_at = 0.0  #: when ``lost`` became true, by time.monotonic()
         self._claimed_at = time.monotonic()
         self.end_at = self._claimed_at + claim.seconds_left  #: in seconds of time.monotonic()
         self._lock = Lock()
@@ -56,6 +57,12 @@ class Lease:
     def age_seconds(self) -> float:
         """How long this attempt has run."""
         return time.monotonic() - self._claimed_at
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """All generated ids so far, those of earlier attempts first."""
+        with self._lock:
+            return (*self.claim.resumed_ids, *(token.id for token in self._tokens))
 
     def add(self, tokens: list[Token]) -> None:
         """Take new tokens from the engine."""
@@ -89,7 +96,8 @@ class Lease:
 
     def lose(self) -> None:
         """Stop: the token is void."""
-        self.lost = True
+        if not self.lost:
+            self.lost, self.lost_at = True, time.monotonic()
         self.cancelled.set()
 
     def give_back(self) -> None:

@@ -11,13 +11,14 @@ from redis.exceptions import RedisError
 from common.broker import Doorbells
 from common.errors import JobError
 from common.job import Job, JobStatus, pairs
+from common.queues import Priority
 from common.sampling import FinishReason
 from common.scripts import Argument, Scripts
 from worker.lease import Claim, Lease
 
 log = structlog.get_logger()
 
-#: Why a job was not claimed: its worker died under it.
+#: Why a job was not claimed: its worker died, or its engine failed, while it ran.
 SUSPECT = "suspect"
 
 #: Seconds between two tries to write an outcome while Redis is away.
@@ -54,6 +55,13 @@ class Ledger:
             seconds_left=left_ms / 1000,
             late_is_expired=0 < job.deadline_ms <= end_by,
         )
+
+    def ring(self, job_id: str) -> None:
+        """Ring again for a job that is left to another worker. Raises redis.RedisError."""
+        record = pairs(self._scripts("read", job_id)[0])
+        if record:
+            bell = self._doorbells.render(job_id, Priority(record["priority"]))
+            self._scripts("ring", job_id, bell, 0)
 
     def complete(self, lease: Lease, reason: FinishReason, model: dict[str, Any]) -> bool:
         """Write the answer; False if the lease was lost."""

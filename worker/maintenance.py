@@ -65,10 +65,10 @@ class Sweeper:
             for job_id in self._scripts("orphans", priority.value, RING_INTERVAL_MS, BATCH)[::-1]:
                 self._ring(job_id, priority)
 
-    def rescue(self, worker_id: str = "") -> None:
+    def rescue(self, worker_id: str = "", *, ring: bool = True) -> None:
         """Take the jobs of dead workers back, or of one that is known to be dead.
 
-        Raises redis.RedisError.
+        Without ``ring`` the bells are left to the next sweep. Raises redis.RedisError.
         """
         batch = 10 * BATCH if worker_id else BATCH
         answers = self._scripts(
@@ -76,7 +76,7 @@ class Sweeper:
         )
         for outcome, job_id, priority in reversed(answers):
             log.warning("rescued", job_id=job_id, outcome=outcome)
-            if outcome == "requeued":
+            if ring and outcome == "requeued":
                 self._ring(job_id, Priority(priority), interval_ms=0)
 
     def _dead_workers(self) -> list[str]:

@@ -1,7 +1,6 @@
-"""Finds the model, chooses its engine and loads it, waiting for files that are missing."""
+"""Finds the model, chooses its engine and loads it."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -15,9 +14,6 @@ from worker.settings import WorkerSettings
 
 log = structlog.get_logger()
 
-#: Seconds between two looks for a model that is not there.
-RETRY_SECONDS = 5.0
-
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -30,7 +26,7 @@ class Model:
 
 
 def load_model(settings: WorkerSettings) -> Model:
-    """Load and warm the model. Raises ModelUnavailable with one plain sentence."""
+    """Load and warm the model. Raises ModelUnavailable with one plain sentence, or EngineError."""
     artifact: Artifact | None = None
     tokenizer: Tokenizer = ByteTokenizer()
     name = settings.engine
@@ -43,21 +39,14 @@ def load_model(settings: WorkerSettings) -> Model:
         if name is EngineName.AUTO:
             name = EngineName(_engine_for(artifact))
     engine = create_engine(name, settings.engine_settings(), artifact, tokenizer)
-    engine.load()
-    seconds = engine.warmup()
+    try:
+        engine.load()
+        seconds = engine.warmup()
+    except Exception:
+        engine.close()
+        raise
     log.info("model loaded", engine=name, warmup_seconds=round(seconds, 3))
     return Model(engine, tokenizer, artifact, time.time())
-
-
-def wait_for_model(settings: WorkerSettings, missing: Callable[[str], None]) -> Model:
-    """Load the model, telling ``missing`` why it is not there, for as long as it takes."""
-    while True:
-        try:
-            return load_model(settings)
-        except ModelUnavailable as error:
-            log.warning("the model is unavailable; jobs wait", error=str(error))
-            missing(str(error))
-            time.sleep(RETRY_SECONDS)
 
 
 def _engine_for(artifact: Artifact) -> EngineName:

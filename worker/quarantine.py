@@ -1,6 +1,6 @@
-"""Runs a suspect alone: a job that was running when its worker died.
+"""Runs a suspect alone: a job that was running when its worker died or its engine failed.
 
-Whoever shares a process with the job that kills it looks as guilty. So suspects are tried
+Whoever shares a batch with the job that breaks it looks as guilty. So suspects are tried
 one at a time, each with the worker to itself, until one is caught or all are cleared.
 """
 
@@ -32,11 +32,16 @@ class Quarantine:
                 self._changed.notify_all()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Run with nobody else; wait until the others have ended."""
+    def alone(self, *, last: bool = False) -> Iterator[None]:
+        """Run with nobody else; wait until the others have ended.
+
+        Who comes ``last`` lets all go first who want to be alone, too.
+        """
         with self._changed:
             self._waiting += 1
-            self._changed.wait_for(lambda: not self._alone and not self._together)
+            self._changed.wait_for(
+                lambda: not (self._alone or self._together or (last and self._waiting > 1))
+            )
             self._waiting -= 1
             self._alone = True
         try:

@@ -1,6 +1,7 @@
 """What a worker reads from its environment."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -27,6 +28,8 @@ class WorkerSettings(CommonSettings):
     gpu_memory_fraction: float = Field(0.9, gt=0, le=1)
     cuda_visible_devices: str | None = None
     echo_tokens_per_second: float = Field(0.0, ge=0)
+    echo_fail_file: Path | None = Field(None, description="while it exists echo fails: for tests")
+    echo_hang_file: Path | None = Field(None, description="while it exists echo hangs: for tests")
 
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9090
@@ -37,7 +40,9 @@ class WorkerSettings(CommonSettings):
     beat_seconds: PositiveSeconds = 5.0
     sweep_seconds: PositiveSeconds = 2.0
     sweep_gap_seconds: PositiveSeconds = 6.0
-    stall_seconds: PositiveSeconds = 30.0
+    stall_seconds: PositiveSeconds = 25.0
+    breaker_errors: int = Field(5, ge=1, description="engine errors in a row that open it")
+    breaker_reloads: int = Field(5, ge=1, description="failed reloads that end the process")
     drain_seconds: float = Field(20.0, ge=0)
 
     def engine_settings(self) -> EngineSettings:
@@ -54,6 +59,8 @@ class WorkerSettings(CommonSettings):
             f16_kv=self.f16_kv,
             gpu_memory_fraction=self.gpu_memory_fraction,
             echo_tokens_per_second=self.echo_tokens_per_second,
+            echo_fail_file=self.echo_fail_file,
+            echo_hang_file=self.echo_hang_file,
         )
 
     def shown(self) -> dict[str, object]:

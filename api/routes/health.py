@@ -11,6 +11,7 @@ from api.checks import Checks, check
 from api.deps import MaybePrincipalDep, StateDep
 from api.metrics import service_version
 from api.openapi import problems
+from api.overview import overview
 from api.problems import RateLimited, RedisUnavailable
 from api.rate import count_anonymous
 
@@ -64,26 +65,4 @@ def _health(checks: Checks) -> JSONResponse:
 @router.get("/status", responses={200: {"model": StatusBody}, **problems(RedisUnavailable)})
 async def status(state: StateDep) -> dict[str, Any]:
     """Workers, queues and pace."""
-    cluster = await state.cluster.state()
-    mean_ms = cluster.pace.mean_ms
-    return {
-        "status": "healthy" if cluster.ready else "degraded",
-        "version": service_version(),
-        "workers": [
-            {
-                "id": worker.id,
-                "kind": worker.kind,
-                "state": worker.state,
-                "error": worker.error or None,
-                "slots": worker.slots,
-                "busy": worker.busy,
-                "metrics_port": worker.metrics_port,
-                "tokens_per_second": worker.tokens_per_second,
-            }
-            for worker in cluster.workers
-        ],
-        "queue": {priority.value: count for priority, count in cluster.waiting.items()},
-        "running": cluster.running,
-        "slots": cluster.pace.slots,
-        "mean_job_seconds": mean_ms / 1000 if mean_ms else None,
-    }
+    return overview(await state.cluster.state())

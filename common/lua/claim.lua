@@ -3,7 +3,8 @@
 -- ARGV: 1 id, 2 token (a fresh nonce), 3 worker id, 4 lease in ms,
 --   5 '1' if the worker holds nothing else.
 -- Returns: {'claimed', record, tokens so far as 'id,id,..', run ms left} | {'drop', why}
---   | {'suspect'}: its worker died under it; claim it again when it can run alone.
+--   | {'suspect'}: its worker died under it, or its engine failed, by its own fault or a
+--   neighbour's; claim it again when it can run alone.
 -- A repeated call with the same token gets the same answer.
 
 local id, token = ARGV[1], ARGV[2]
@@ -15,7 +16,8 @@ if job.status == 'queued' then
   if number_of(job, 'not_before_ms') > now then return { 'drop', 'not due' } end
   local deadline = number_of(job, 'deadline_ms')
   if deadline > 0 and deadline <= now then return { 'drop', 'too late' } end
-  if number_of(job, 'kills') > 0 and ARGV[5] ~= '1' then return { 'suspect' } end
+  local suspect = number_of(job, 'kills') + number_of(job, 'failures') > 0
+  if suspect and ARGV[5] ~= '1' then return { 'suspect' } end
   local waited = now - number_of(job, 'queued_ms')
   local time_left = math.max(0, number_of(job, 'timeout_ms') - number_of(job, 'run_ms'))
   local end_by = now + time_left

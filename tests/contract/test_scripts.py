@@ -256,6 +256,16 @@ def test_only_deaths_without_progress_are_held_against_a_job(desk: Desk) -> None
     assert desk.redis.zscore("dead", job_id) is not None
 
 
+def test_a_job_whose_engine_failed_is_a_suspect(desk: Desk) -> None:
+    # Given a job that was released with a failure
+    job_id = desk.submit()
+    desk.claim(job_id)
+    desk.scripts("release", job_id, "token", "bell", 0, 1)
+    # Then it runs alone or not at all, so that it cannot fail its neighbours again
+    assert desk.claim(job_id, "busy", alone=False) == ["suspect"]
+    assert desk.claim(job_id, "free", alone=True)[0] == "claimed"
+
+
 def test_a_suspect_is_claimed_only_by_a_worker_that_holds_nothing_else(desk: Desk) -> None:
     # Given a job whose worker died before its first token
     job_id = desk.submit()

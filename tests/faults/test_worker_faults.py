@@ -7,21 +7,19 @@ half-way; what it must say is known beforehand.
 import signal
 import time
 from collections.abc import Iterator
-from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from common.job import Job, JobStatus
+from common.job import JobStatus
 from common.queues import Priority
 from common.sampling import Sampling
 from tests.support.desk import Desk
+from tests.support.echoes import PROMPT, echo, ended, submit, wait_for_tokens
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
-#: The echo engine gives one byte a token.
-PROMPT = "The quick brown fox "
 RESCUED_WITHIN_SECONDS = 17 + 5
 LEASE_SECONDS = 15
 
@@ -40,23 +38,6 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 def desk(stack: Stack) -> Iterator[Desk]:
     with Redis.from_url(stack.valkey.url, decode_responses=True) as redis:
         yield Desk(redis)
-
-
-def echo(tokens: int) -> str:
-    return "".join(islice(cycle(PROMPT), tokens))
-
-
-def submit(desk: Desk, tokens: int = 60, priority: Priority = Priority.NORMAL) -> str:
-    return desk.submit(prompt=PROMPT, sampling=Sampling(max_tokens=tokens), priority=priority)
-
-
-def wait_for_tokens(desk: Desk, job_id: str, tokens: int) -> None:
-    wait_until(lambda: desk.read(job_id).tokens >= tokens, 20, f"{tokens} tokens of {job_id}")
-
-
-def ended(desk: Desk, job_id: str, timeout_seconds: float = 40) -> Job:
-    wait_until(lambda: desk.read(job_id).status.terminal, timeout_seconds, f"the end of {job_id}")
-    return desk.read(job_id)
 
 
 def test_a_killed_workers_job_goes_on_where_it_stopped(stack: Stack, desk: Desk) -> None:
@@ -124,6 +105,19 @@ def test_sigterm_gives_back_what_does_not_finish_in_time(stack: Stack, desk: Des
     assert (job.text, job.tokens) == (echo(200), 200)
 
 
+def test_sigquit_gives_everything_back_at_once(stack: Stack, desk: Desk) -> None:
+    # Given a worker with a long job
+    worker = stack.start_worker()
+    job_id = submit(desk, tokens=2000)
+    wait_for_tokens(desk, job_id, 2)
+    # When somebody is in a hurry
+    worker.send(signal.SIGQUIT)
+    wait_until(lambda: worker.returncode is not None, 10, "the worker's exit")
+    # Then it does not drain, and the job waits without blame
+    job = desk.read(job_id)
+    assert (job.status, job.kills, job.failures) == (JobStatus.QUEUED, 0, 0)
+
+
 def test_a_cancelled_job_frees_its_slot_for_the_next(stack: Stack, desk: Desk) -> None:
     # Given three slots full of long jobs, and one that waits
     stack.start_worker()
@@ -144,7 +138,7 @@ def test_a_cancelled_job_frees_its_slot_for_the_next(stack: Stack, desk: Desk) -
 def test_an_urgent_job_takes_the_slot_of_the_youngest_low_one(stack: Stack, desk: Desk) -> None:
     # Given three slots full of low jobs
     stack.start_worker()
-    low = [submit(desk, tokens=120, priority=Priority.LOW) for _ in range(3)]
+    low = [submit(desk, tokens=240, priority=Priority.LOW) for _ in range(3)]
     for job_id in low:
         wait_for_tokens(desk, job_id, 5)
     # When an urgent one comes
@@ -153,7 +147,7 @@ def test_an_urgent_job_takes_the_slot_of_the_youngest_low_one(stack: Stack, desk
     assert ended(desk, urgent).status is JobStatus.COMPLETED
     assert not any(desk.read(job_id).status.terminal for job_id in low)
     jobs = [ended(desk, job_id) for job_id in low]
-    assert [job.text for job in jobs] == [echo(120)] * 3
+    assert [job.text for job in jobs] == [echo(240)] * 3
     assert sorted(job.attempts for job in jobs) == [1, 1, 2]
     assert [(job.kills, job.failures) for job in jobs] == [(0, 0)] * 3
 

@@ -134,7 +134,7 @@ def test_the_status_shows_workers_queues_and_pace(
     gateway: Gateway, anonymous: httpx.Client
 ) -> None:
     # Given a worker, a running job and a waiting one, and one that ended
-    beat(gateway, metrics_port=9090, tokens_per_second=12.5)
+    beat(gateway, metrics_port=9090, tokens_per_second=12.5, breaker="closed", command="")
     running, done = gateway.desk.submit(), gateway.desk.submit()
     gateway.desk.claim(running)
     gateway.complete(done, [1])
@@ -153,6 +153,8 @@ def test_the_status_shows_workers_queues_and_pace(
             "kind": "inference",
             "state": "ready",
             "error": None,
+            "breaker": "closed",
+            "last_command": None,
             "slots": 3,
             "busy": 1,
             "metrics_port": 9090,

@@ -58,6 +58,35 @@ def test_a_suspect_waits_for_the_others_and_goes_before_newcomers() -> None:
     assert order == ["first", "suspect", "newcomer"]
 
 
+def test_who_comes_last_lets_the_suspects_go_first() -> None:
+    # Given one that runs, and two that want to be alone, the first of them last
+    quarantine, order = Quarantine(), list[str]()
+    inside, leave = Event(), Event()
+
+    def first() -> None:
+        with quarantine.together():
+            inside.set()
+            leave.wait(TIMEOUT)
+
+    def alone(name: str, *, last: bool) -> None:
+        with quarantine.alone(last=last):
+            order.append(name)
+
+    with ThreadPoolExecutor(3) as pool:
+        futures = [pool.submit(first)]
+        inside.wait(TIMEOUT)
+        for waiting, (name, last) in enumerate([("last", True), ("suspect", False)], 1):
+            futures.append(pool.submit(alone, name, last=last))
+            while quarantine._waiting < waiting:
+                pass
+        # When the first leaves
+        leave.set()
+        for future in futures:
+            future.result(TIMEOUT)
+    # Then they go the other way round
+    assert order == ["suspect", "last"]
+
+
 def test_an_error_inside_leaves_the_door_open() -> None:
     quarantine = Quarantine()
     for door in (quarantine.alone, quarantine.together, quarantine.alone):

@@ -85,6 +85,10 @@ class ModelUnavailable(EngineError):
     """The model's files are missing or cannot be read."""
 
 
+class EngineOutOfMemory(EngineError):
+    """A step needed more memory than there is; alone in the engine it may succeed."""
+
+
 class Engine(Protocol):
     """One model, a fixed number of slots, all decoded in one batch."""
 

@@ -1,7 +1,7 @@
 """An engine without a model: gives the prompt back, token by token, at a set rate.
 
-For load tests of the queue. The ids of the prompt come in order, over and over, until
-``max_tokens``; a prompt without ids ends at once.
+For load and fault tests of the queue. The ids of the prompt come in order, over and over,
+until ``max_tokens``; a prompt without ids ends at once. It fails and hangs on demand.
 """
 
 import time
@@ -14,6 +14,7 @@ from threading import Event
 from common.sampling import FinishReason
 from common.tokenizer import Tokenizer
 from worker.engines.base import Completion, EngineError, EngineInfo, Generation, OnTokens, Token
+from worker.engines.faults import Faults
 from worker.engines.progress import Progress
 from worker.engines.settings import EngineSettings
 
@@ -33,6 +34,8 @@ class EchoEngine:
         self._tokenizer = tokenizer
         self._free: Queue[int] = Queue()
         self._closed = Event()
+        self._faults = Faults(settings.echo_fail_file, settings.echo_hang_file)
+        self._stepped: dict[int, float] = {}  #: busy slot -> when its last step began
         for slot in range(settings.slots):
             self._free.put(slot)
 
@@ -40,7 +43,8 @@ class EchoEngine:
         """Nothing to load."""
 
     def warmup(self) -> float:
-        """Nothing to warm up."""
+        """Nothing to warm up, but a fault shows."""
+        self._faults.step(busy_slots=1)
         return 0.0
 
     def generate(self, request: Generation, on_tokens: OnTokens, cancelled: Event) -> Completion:
@@ -48,9 +52,11 @@ class EchoEngine:
         progress = Progress(request, self._tokenizer, self._settings.context_size, cancelled)
         eos = self._tokenizer.eos_token_ids
         script = [i for i in request.prompt_ids if i not in eos] or sorted(eos)
-        with self._slot(progress):
+        with self._slot(progress) as slot:
             pace = Pace(self._settings.echo_tokens_per_second)
             while (reason := self._end(progress)) is None:
+                self._stepped[slot] = time.monotonic()
+                self._faults.step(self.busy_slots())
                 cancelled.wait(min(pace.due_in(), WAIT_SECONDS))
                 if pace.due_in() == 0 and not cancelled.is_set():
                     tokens = list(islice(_echo(script, progress), pace.group))
@@ -63,8 +69,8 @@ class EchoEngine:
         return self._settings.slots - self._free.qsize()
 
     def last_step(self) -> float:
-        """Now: there is no device that could hang."""
-        return time.monotonic()
+        """When the slot that moved least began its last step; now, if none is busy."""
+        return min(list(self._stepped.values()), default=time.monotonic())
 
     def info(self) -> EngineInfo:
         """What is loaded: nothing."""
@@ -87,8 +93,8 @@ class EchoEngine:
         self._closed.set()
 
     @contextmanager
-    def _slot(self, progress: Progress) -> Iterator[None]:
-        """Wait for a slot and hold it; hold none if the generation ends before."""
+    def _slot(self, progress: Progress) -> Iterator[int]:
+        """Wait for a slot and hold it; none, -1, if the generation ends before."""
         slot = None
         while slot is None and self._end(progress) is None:
             try:
@@ -96,9 +102,10 @@ class EchoEngine:
             except Empty:
                 continue
         try:
-            yield
+            yield -1 if slot is None else slot
         finally:
             if slot is not None:
+                self._stepped.pop(slot, None)
                 self._free.put(slot)
 
     def _end(self, progress: Progress) -> FinishReason | None:

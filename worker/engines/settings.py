@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Quantization(StrEnum):
@@ -20,7 +21,8 @@ class EngineSettings:
 
     ``context_size`` is in tokens per slot; ``gpu_memory_fraction`` 0..1 is enforced on
     CUDA; ``n_batch`` is the number of prompt tokens prefilled at once.
-    ``echo_tokens_per_second`` 0 is as fast as possible.
+    ``echo_tokens_per_second`` 0 is as fast as possible; while ``echo_fail_file`` or
+    ``echo_hang_file`` exists, the echo engine fails or hangs.
     """
 
     slots: int = 3
@@ -34,3 +36,5 @@ class EngineSettings:
     f16_kv: bool = True
     gpu_memory_fraction: float = 0.9
     echo_tokens_per_second: float = 0.0
+    echo_fail_file: Path | None = None
+    echo_hang_file: Path | None = None

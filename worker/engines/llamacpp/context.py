@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engines.base import EngineError, ModelUnavailable
+from worker.engines.base import EngineError, EngineOutOfMemory, ModelUnavailable
 from worker.engines.llamacpp import structs
 from worker.engines.llamacpp.native import library
 from worker.engines.settings import EngineSettings
@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 #: The most tokens in a batch without a GPU: 512 would hold up the neighbours for seconds.
 CPU_BATCH = 128
+
+#: llama_decode's status when a buffer could not be allocated.
+ALLOCATION_FAILED = -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Context:
             batch.seq_id[row][0] = entry.slot
             batch.logits[row] = entry.wants_logits
         status = self._library.llama_decode(self._context, batch)
+        if status == ALLOCATION_FAILED:
+            raise EngineOutOfMemory("llama.cpp could not allocate memory for a batch")
         if status != 0:
             raise EngineError(f"llama.cpp could not decode a batch (status {status})")
 

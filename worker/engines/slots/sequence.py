@@ -55,7 +55,7 @@ class Sequence:
         self.outcome.set_result(self._progress.completion(reason))
 
     def fail(self, message: str, cause: BaseException | None = None) -> None:
-        """Let the caller go, with an EngineError."""
-        error = EngineError(message)
+        """Let the caller go, with an EngineError of the cause's own kind if it is one."""
+        error = type(cause)(message) if isinstance(cause, EngineError) else EngineError(message)
         error.__cause__ = cause
         self.outcome.set_exception(error)

@@ -10,6 +10,7 @@ from worker.engines.slots.draw import Draw
 from worker.engines.slots.sequence import Sequence
 from worker.engines.transformers.cache import SlotCache, Window
 from worker.engines.transformers.loading import ATTENTION
+from worker.engines.transformers.memory import within_memory
 from worker.engines.transformers.sampling import sample
 
 if TYPE_CHECKING:
@@ -58,25 +59,11 @@ class ModelRunner:
 
     def prefill(self, slot: int, sequence: Sequence) -> None:
         """Cache the next piece of a sequence, up to its last id but one."""
-        start = sequence.cached
-        end = min(start + self.chunk_tokens, len(sequence.ids) - 1)
-        with torch.inference_mode():
-            window = self.cache.window(slice(slot, slot + 1), [range(start, end)])
-            self._hidden_states([sequence.ids[start:end]], window)
-        sequence.cached = end
+        within_memory(self._prefill, slot, sequence)
 
     def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, tuple[int, float]]:
         """One forward pass for all: the next id of each slot and its raw log-probability."""
-        rows = [sequences.get(slot) for slot in range(max(sequences) + 1)]
-        last_ids = [[row.ids[-1] if row else 0] for row in rows]
-        columns = [[row.cached if row else self.cache.scratch] for row in rows]
-        draws = [row.draw if row else Draw() for row in rows]
-        with torch.inference_mode():
-            window = self.cache.window(slice(0, len(rows)), columns)
-            hidden = self._hidden_states(last_ids, window)
-            ids, logprobs = sample(self.model.lm_head(hidden[:, -1]), draws)
-        chosen = list(zip(ids.tolist(), logprobs.tolist(), strict=True))
-        return {slot: chosen[slot] for slot in sequences}
+        return within_memory(self._decode, sequences)
 
     def clear(self, slot: int) -> None:
         """Forget a row whose numbers may be bad."""
@@ -87,6 +74,26 @@ class ModelRunner:
         del self.model, self.cache
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def _prefill(self, slot: int, sequence: Sequence) -> None:
+        start = sequence.cached
+        end = min(start + self.chunk_tokens, len(sequence.ids) - 1)
+        with torch.inference_mode():
+            window = self.cache.window(slice(slot, slot + 1), [range(start, end)])
+            self._hidden_states([sequence.ids[start:end]], window)
+        sequence.cached = end
+
+    def _decode(self, sequences: Mapping[int, Sequence]) -> dict[int, tuple[int, float]]:
+        rows = [sequences.get(slot) for slot in range(max(sequences) + 1)]
+        last_ids = [[row.ids[-1] if row else 0] for row in rows]
+        columns = [[row.cached if row else self.cache.scratch] for row in rows]
+        draws = [row.draw if row else Draw() for row in rows]
+        with torch.inference_mode():
+            window = self.cache.window(slice(0, len(rows)), columns)
+            hidden = self._hidden_states(last_ids, window)
+            ids, logprobs = sample(self.model.lm_head(hidden[:, -1]), draws)
+        chosen = list(zip(ids.tolist(), logprobs.tolist(), strict=True))
+        return {slot: chosen[slot] for slot in sequences}
 
     def _hidden_states(self, ids: list[list[int]], window: Window) -> Tensor:
         """[rows, tokens, hidden_size] of ``ids`` [rows, tokens]."""
