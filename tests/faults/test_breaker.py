@@ -1,10 +1,8 @@
 """An engine that breaks: its worker steps aside, and no job pays for it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from common.job import JobStatus
 from tests.support.desk import Desk
@@ -17,29 +15,9 @@ from worker.keeper import STALLED
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A server and no worker yet; an engine error may not happen to a job even once."""
-    stack = Stack(tmp_path, ENGINE="echo", ECHO_TOKENS_PER_SECOND="50", MAX_ATTEMPTS="1")
-    stack.valkey.start()
-    stack.start_maintenance()
-    yield stack
-    stack.stop()
-
-
-@pytest.fixture
-def redis(stack: Stack) -> Iterator[Redis]:
-    with Redis.from_url(stack.valkey.url, decode_responses=True) as redis:
-        yield redis
-
-
-@pytest.fixture
-def desk(redis: Redis) -> Desk:
-    return Desk(redis)
-
-
-@pytest.fixture
-def witness(redis: Redis) -> Witness:
-    return Witness(redis)
+def settings() -> dict[str, str]:
+    """An engine error may not happen to a job even once."""
+    return {"ECHO_TOKENS_PER_SECOND": "50", "MAX_ATTEMPTS": "1"}
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """A step that never returns: the worker notices, leaves, and its job goes on elsewhere."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from common.job import JobStatus
 from tests.support.desk import Desk
@@ -20,25 +18,9 @@ NOTICED_WITHIN_SECONDS = 30
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A server and no worker yet; a step may take a second."""
-    stack = Stack(
-        tmp_path,
-        ENGINE="echo",
-        ECHO_TOKENS_PER_SECOND="40",
-        STALL_SECONDS="1",
-        BEAT_SECONDS="0.25",
-    )
-    stack.valkey.start()
-    stack.start_maintenance()
-    yield stack
-    stack.stop()
-
-
-@pytest.fixture
-def desk(stack: Stack) -> Iterator[Desk]:
-    with Redis.from_url(stack.valkey.url, decode_responses=True) as redis:
-        yield Desk(redis)
+def settings() -> dict[str, str]:
+    """A step may take a second."""
+    return {"ECHO_TOKENS_PER_SECOND": "40", "STALL_SECONDS": "1", "BEAT_SECONDS": "0.25"}
 
 
 def test_a_worker_whose_engine_hangs_leaves_and_its_job_goes_on(

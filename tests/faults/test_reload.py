@@ -2,8 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -20,35 +18,9 @@ from tests.support.workers import Witness
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A server and no worker yet; a second to drain."""
-    stack = Stack(
-        tmp_path,
-        ENGINE="echo",
-        ECHO_TOKENS_PER_SECOND="40",
-        DRAIN_SECONDS="1",
-        MAX_ATTEMPTS="1",
-    )
-    stack.valkey.start()
-    stack.start_maintenance()
-    yield stack
-    stack.stop()
-
-
-@pytest.fixture
-def redis(stack: Stack) -> Iterator[Redis]:
-    with Redis.from_url(stack.valkey.url, decode_responses=True) as redis:
-        yield redis
-
-
-@pytest.fixture
-def desk(redis: Redis) -> Desk:
-    return Desk(redis)
-
-
-@pytest.fixture
-def witness(redis: Redis) -> Witness:
-    return Witness(redis)
+def settings() -> dict[str, str]:
+    """A second to drain."""
+    return {"ECHO_TOKENS_PER_SECOND": "40", "DRAIN_SECONDS": "1", "MAX_ATTEMPTS": "1"}
 
 
 def command_all(redis: Redis, verb: Verb, workers: int = 1) -> Command:

@@ -6,11 +6,8 @@ half-way; what it must say is known beforehand.
 
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from common.job import JobStatus
 from common.queues import Priority
@@ -25,19 +22,9 @@ LEASE_SECONDS = 15
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A server, maintenance and no worker yet; 20 tokens a second, a second to drain."""
-    stack = Stack(tmp_path, ENGINE="echo", ECHO_TOKENS_PER_SECOND="20", DRAIN_SECONDS="1")
-    stack.valkey.start()
-    stack.start_maintenance()
-    yield stack
-    stack.stop()
-
-
-@pytest.fixture
-def desk(stack: Stack) -> Iterator[Desk]:
-    with Redis.from_url(stack.valkey.url, decode_responses=True) as redis:
-        yield Desk(redis)
+def settings() -> dict[str, str]:
+    """20 tokens a second, a second to drain."""
+    return {"ECHO_TOKENS_PER_SECOND": "20", "DRAIN_SECONDS": "1"}
 
 
 def test_a_killed_workers_job_goes_on_where_it_stopped(stack: Stack, desk: Desk) -> None:
