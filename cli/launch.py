@@ -63,6 +63,7 @@ def environment(settings: LauncherSettings, stack: Stack, supervisor: Supervisor
         {
             "API_HOST": settings.api_host,
             "API_PORT": str(settings.api_port),
+            "CARAVAN_APPENDFSYNC": settings.appendfsync,
             "CARAVAN_EMBEDDED": str(settings.embedded).lower(),
             "CARAVAN_PYTHON": sys.executable,
             "CARAVAN_SOCKET": str(supervisor.socket),

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
@@ -19,6 +20,7 @@ class LauncherSettings(CommonSettings):
     metrics_port: Port = 9090
     flower_port: Port = 5555
     redis_port: Port = 6380
+    appendfsync: Literal["everysec", "always"] = "everysec"
     admin_username: str = "admin"
     admin_password: SecretStr = SecretStr(DEFAULT_PASSWORD)
     flower_username: str = "caravan"

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+import redis
 
 from cli.flower import flower_login
 from cli.ports import any_free, is_taken
@@ -67,7 +68,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 @pytest.fixture(scope="module")
 def first_run(machine: Machine) -> str:
     """What `make run DETACH=1` printed; the stack is up."""
-    result = machine.make("run", "DETACH=1")
+    result = machine.make("run", "DETACH=1", "APPENDFSYNC=always")
     assert result.returncode == 0, result.stdout
     return result.stdout
 
@@ -87,6 +88,13 @@ def test_a_second_run_says_that_one_is_running_and_where(machine: Machine, first
     assert result.returncode == 0
     assert "already running" in result.stdout
     assert machine.settings.gateway_url in result.stdout
+
+
+def test_the_store_is_as_durable_as_was_asked(machine: Machine, first_run: str) -> None:
+    assert first_run
+    with redis.Redis(port=machine.ports["REDIS_PORT"], decode_responses=True) as store:
+        kept = store.config_get("append*")
+    assert (kept["appendonly"], kept["appendfsync"]) == ("yes", "always")
 
 
 def test_flower_asks_for_the_password_that_was_printed(machine: Machine, first_run: str) -> None:
@@ -144,13 +152,16 @@ def test_ctrl_c_drains_and_stops_what_runs_in_the_foreground(tmp_path: Path) -> 
     machine = Machine(tmp_path)
     log = tmp_path / "terminal.log"
     terminal = Process("make", machine.command("run"), log, machine.environment)
-    wait_until(lambda: "Ctrl-C stops it." in terminal.output(), 60, "the end of the first answer")
+    try:
+        wait_until(lambda: "Ctrl-C stops it." in terminal.output(), 60, "the first answer's end")
 
-    # When somebody presses Ctrl-C, which the whole group hears
-    os.killpg(terminal.pid, signal.SIGINT)
+        # When somebody presses Ctrl-C, which the whole group hears
+        os.killpg(terminal.pid, signal.SIGINT)
 
-    # Then it says that it stops, and it does
-    wait_until(lambda: terminal.returncode is not None, 60, "the end of make")
+        # Then it says that it stops, and it does
+        wait_until(lambda: terminal.returncode is not None, 60, "the end of make")
+    finally:
+        terminal.kill()
     assert "Stopped." in terminal.output()
     assert "Traceback" not in terminal.output()
     assert machine.supervisor.stage() is Stage.ABSENT
