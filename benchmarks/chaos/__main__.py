@@ -1,6 +1,7 @@
 """``python -m benchmarks.chaos``: every scenario, one table; exit status 1 on a broken promise."""
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ def main() -> int:
     if unknown:
         say(f"CHAOS_SCENARIOS: {', '.join(unknown)}; known: {', '.join(SCENARIOS)}")
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave no process behind
     began = time.monotonic()
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     results = [run(name, settings, directory) for name in names]

@@ -80,10 +80,7 @@ def _broken(evidence: Evidence) -> Iterator[str]:
             yield from _wrong_with(job, acceptance)
     if math.isinf(evidence.undone_since):
         yield from _said_twice(evidence)
-        if evidence.records != len(evidence.jobs):
-            yield f"{len(evidence.jobs)} keys made {evidence.records} jobs"
-        if evidence.settled > len(evidence.jobs):
-            yield f"{len(evidence.jobs)} jobs ended {evidence.settled} times"
+        yield from _counted_twice(evidence)
     slowest = max(evidence.refusal_seconds, default=0.0)
     if slowest > REFUSED_WITHIN_SECONDS:
         yield f"the gateway took {slowest:.1f} s to answer 503"
@@ -113,6 +110,14 @@ def _said_twice(evidence: Evidence) -> Iterator[str]:
             if chunk.offset < after:
                 yield f"{job_id} published token {chunk.offset} twice"
             after = chunk.after
+
+
+def _counted_twice(evidence: Evidence) -> Iterator[str]:
+    """What the store counted, though nobody may have heard it."""
+    if evidence.records != len(evidence.jobs):
+        yield f"{len(evidence.jobs)} keys made {evidence.records} jobs"
+    if evidence.settled > len(evidence.jobs):
+        yield f"{len(evidence.jobs)} jobs ended {evidence.settled} times"
 
 
 def _delays(kills: Sequence[Kill], events: Mapping[str, Sequence[float]]) -> Iterator[float]:

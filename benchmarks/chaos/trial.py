@@ -117,9 +117,10 @@ class Trial:
         seconds = time.monotonic() - self._began
         self._hear_the_last()
         acceptances = self.acceptances
-        unheard = len({a.job_id for a in acceptances} - set(self.watcher.ends))
-        notes = [f"{unheard} ends were not heard: the store was away"] if unheard else []
         jobs = {a.job_id: self.read(a.job_id) for a in acceptances}
+        ended = {job_id for job_id, job in jobs.items() if job and job.status.terminal}
+        unheard = len(ended - set(self.watcher.ends))
+        notes = [f"{unheard} ends were not heard: the store was away"] if unheard else []
         evidence = Evidence(
             acceptances,
             jobs,
@@ -151,5 +152,9 @@ class Trial:
     def _hear_the_last(self) -> None:
         """What was published before this has arrived when a job of nobody's is heard."""
         marker = json.dumps({"id": "the last", "status": "queued", "revision": 0})
-        self.service.redis.publish(keys.EVENTS_CHANNEL, marker)
-        wait_until(lambda: "the last" in self.watcher.queued, 30, "the last event")
+
+        def heard() -> bool:
+            self.service.redis.publish(keys.EVENTS_CHANNEL, marker)
+            return "the last" in self.watcher.queued
+
+        wait_until(heard, 30, "the last event")

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from threading import Thread
 
@@ -20,10 +21,11 @@ TOPICS = (
     *("an RSI of 71", "a falling dollar", "a stock split", "an inverted yield curve"),
     *("high implied volatility", "a profit warning", "a share buyback", "a short squeeze"),
 )
+QUESTIONS = ("Explain {}.", "Explain {} to a child.", "What does {} mean for a stock?")
 TOKENS = 120
 #: A worker is killed once one of its answers has so many new tokens.
 TOKENS_BEFORE_A_KILL = 15
-KILLS = 3
+KILLS = 6
 
 
 @dataclass
@@ -32,7 +34,8 @@ class Reader:
 
     job_id: str
     text: str = ""
-    tokens: int = 0
+    tokens: int = 0  #: that released text
+    counted: int = 0  #: as the stream says at its end
     seen: list[str] = field(default_factory=list)  #: the text when a worker was killed
 
     def read(self, client: httpx.Client) -> None:
@@ -42,6 +45,8 @@ class Reader:
                     data = json.loads(event.data)
                     self.text += data["text"]
                     self.tokens += data["tokens"]
+                elif event.name == "done":
+                    self.counted = json.loads(event.data)["usage"]["completion_tokens"]
 
 
 def model(settings: ChaosSettings, directory: Path) -> Result:
@@ -57,8 +62,8 @@ def model(settings: ChaosSettings, directory: Path) -> Result:
 
 
 def _orders(part: str) -> Iterator[Order]:
-    for n, topic in enumerate(TOPICS):
-        yield Order(f"{part}-{n}", f"Explain {topic}.", TOKENS, known=False)
+    for n, (question, topic) in enumerate(product(QUESTIONS, TOPICS)):
+        yield Order(f"{part}-{n}", question.format(topic), TOKENS, known=False)
 
 
 def _read_all(trial: Trial, part: str, kills: int = 0) -> list[Reader]:
@@ -102,7 +107,7 @@ def _answers(trial: Trial, readers: list[Reader]) -> list[str]:
 
 def _compare(trial: Trial, readers: list[Reader], undisturbed: list[str]) -> None:
     texts = dict(zip(_prompts(trial, "undisturbed"), undisturbed, strict=True))
-    resumed = equal = 0
+    equal: dict[bool, list[bool]] = {True: [], False: []}  # by whether the answer was resumed
     prompts = _prompts(trial, "killed")
     for prompt, reader in zip(prompts, readers, strict=True):
         job = trial.read(reader.job_id)
@@ -110,12 +115,13 @@ def _compare(trial: Trial, readers: list[Reader], undisturbed: list[str]) -> Non
             continue
         if any(not job.text.startswith(text) for text in reader.seen):
             trial.broken.append(f"{job.id}: what was seen before a kill does not stand")
-        if (reader.text, reader.tokens) != (job.text, job.tokens):
+        if (reader.text, reader.counted) != (job.text, job.tokens):
             trial.broken.append(f"{job.id}: the stream is not the record")
-        if job.attempts > 1:
-            resumed += 1
-            equal += job.text == texts[prompt]
-    trial.notes.append(f"{equal} of {resumed} resumed answers equal the undisturbed run's")
+        equal[job.attempts > 1].append(job.text == texts[prompt])
+    trial.notes.append(
+        f"{sum(equal[True])} of {len(equal[True])} resumed answers, and {sum(equal[False])} of "
+        f"{len(equal[False])} others, equal the undisturbed run's"
+    )
 
 
 def _prompts(trial: Trial, part: str) -> list[str]:

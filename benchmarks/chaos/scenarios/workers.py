@@ -36,7 +36,7 @@ def unseen(settings: ChaosSettings, directory: Path) -> Result:
     """SIGKILL, while the process id stays taken: only the lease can tell that one is dead."""
     with Trial("unseen", directory, settings.seed, ECHO_TOKENS_PER_SECOND="10") as trial:
         trial.start(workers=3)
-        trial.submit(trial.orders(settings.at_most(90), lambda n: 15 + n % 16), per_second=3)
+        trial.submit(trial.orders(settings.at_most(200), lambda n: 5 + n % 8), per_second=7)
         for number in range(3):
             name = f"worker-{number}"
             _wait_until_it_holds(trial, name, jobs=3)

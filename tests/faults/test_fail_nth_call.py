@@ -1,0 +1,178 @@
+"""A worker's connection breaks, or the worker dies, at the n-th call, for every n.
+
+One job runs as a worker runs it: claimed, written piece by piece, given back half-way,
+claimed again, finished. Whatever call fails, it ends once, with every token once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import ConnectionError as RedisConnectionError
+from redis import Redis, RedisError
+from redis.client import Pipeline, PubSub
+
+from common.events import Chunk, StateChange, parse_event
+from common.job import Job, JobStatus
+from common.keys import EVENTS_CHANNEL
+from common.sampling import FinishReason, Sampling
+from common.scripts import Scripts
+from tests.support.desk import LEASE_MS, Desk
+from worker import ledger as ledger_module
+from worker.engines.base import Token
+from worker.lease import Lease
+from worker.ledger import Ledger
+from worker.writer import Writer
+
+TEXT = "The quick brown fox jumps over the lazy dog."
+#: Tokens in a chunk, and after how many the first attempt gives the job back.
+CHUNK, GIVEN_BACK_AFTER = 10, 20
+MOST_CALLS = 200
+
+
+class Killed(BaseException):
+    """The worker is gone: nothing of it catches this."""
+
+
+class Fault:
+    """Fails one call: the ``at``-th, before or after the server has run it."""
+
+    def __init__(self, at: int, error: type[BaseException], *, after: bool) -> None:
+        self._left = at
+        self._error = error
+        self._after = after
+
+    @property
+    def happened(self) -> bool:
+        return self._left <= 0
+
+    def around(self, call: Callable[[], Any]) -> Any:
+        self._left -= 1
+        if self._left != 0:
+            return call()
+        if self._after:
+            call()
+        raise self._error("the connection broke")
+
+
+class FaultyRedis(Redis):
+    """A client without retries, each of whose calls may be the one that fails."""
+
+    fault: Fault
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        run: Callable[..., Any] = super().execute_command
+        return self.fault.around(lambda: run(*args, **options))
+
+    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
+        pipe = super().pipeline(transaction, shard_hint)
+        run = pipe.execute
+
+        def execute(raise_on_error: bool = True) -> Any:
+            return self.fault.around(lambda: run(raise_on_error))
+
+        pipe.execute = execute  # type: ignore[method-assign]
+        return pipe
+
+
+class Worker:
+    """The worker's own claim, lease, writer and ledger, on a connection that breaks."""
+
+    def __init__(self, redis: Redis, desk: Desk) -> None:
+        self._scripts = Scripts(redis)
+        self._ledger = Ledger(self._scripts, desk.doorbells, "worker", LEASE_MS)
+
+    def attempt(self, job_id: str) -> None:
+        """Run one attempt; the job's first half is given back. Raises RedisError from claim."""
+        claim = self._ledger.claim(job_id, alone=True)
+        if isinstance(claim, str):
+            return
+        lease = Lease(claim)
+        writer = Writer(self._scripts, lambda: [lease])
+        made = len(claim.resumed_ids)
+        end = GIVEN_BACK_AFTER if made < GIVEN_BACK_AFTER else len(TEXT)
+        for start in range(made, end, CHUNK):
+            lease.add([token(n) for n in range(start, min(start + CHUNK, end))])
+            flush(writer)
+        if end == len(TEXT):
+            self._ledger.complete(lease, FinishReason.LENGTH, {})
+        else:
+            self._ledger.release(lease)
+
+
+def token(position: int) -> Token:
+    return Token(ord(TEXT[position]), -0.5, TEXT[position])
+
+
+def flush(writer: Writer) -> None:
+    """One turn of the writer's thread: what could not be sent waits."""
+    try:
+        writer.flush()
+    except RedisError:
+        return
+
+
+def maintain(desk: Desk, job_id: str) -> None:
+    """What happens while nobody holds the job: its lease runs out, and it is rescued."""
+    if desk.redis.zscore("leases", job_id) is not None:
+        desk.let_lease_run_out(job_id)
+    desk.rescue()
+
+
+def run_with(fault: Fault, redis: FaultyRedis, desk: Desk) -> tuple[Job, list[Any]]:
+    """Run a job to its end; return it, and what its readers heard."""
+    desk.redis.flushall()
+    desk.redis.script_flush()
+    desk.rescue()
+    job_id = desk.submit(sampling=Sampling(max_tokens=len(TEXT)))
+    with desk.redis.pubsub(ignore_subscribe_messages=True) as channel:
+        channel.subscribe(EVENTS_CHANNEL)
+        channel.get_message(timeout=1)
+        redis.fault = fault
+        while not desk.read(job_id).status.terminal:
+            try:
+                Worker(redis, desk).attempt(job_id)
+            except (Killed, RedisError):
+                redis.connection_pool.disconnect()
+            if not desk.read(job_id).status.terminal:
+                maintain(desk, job_id)
+        return desk.read(job_id), heard(channel)
+
+
+def heard(channel: PubSub) -> list[Any]:
+    events = []
+    while (message := channel.get_message(timeout=0.01)) is not None:
+        events.append(parse_event(message["data"]))
+    return events
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the server", "after the server"])
+@pytest.mark.parametrize("error", [RedisConnectionError, Killed], ids=["broken", "killed"])
+def test_whichever_call_fails_the_job_ends_once_with_every_token_once(
+    redis_client: Redis,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+    after: bool,
+) -> None:
+    # Given a client without retries, whose n-th call fails
+    monkeypatch.setattr(ledger_module, "_RETRY_SECONDS", 0)
+    desk = Desk(redis_client)
+    with FaultyRedis.from_url(redis_url, decode_responses=True, retry=None) as redis:
+        for n in range(1, MOST_CALLS):
+            fault = Fault(n, error, after=after)
+            # When the job is run until it has ended
+            job, events = run_with(fault, redis, desk)
+            # Then its record is whole
+            assert (job.status, job.text, job.tokens) == (JobStatus.COMPLETED, TEXT, len(TEXT)), n
+            assert job.lengths == ",".join("1" * len(TEXT)), n
+            # And its readers heard each token once, and one end
+            chunks = [event for event in events if isinstance(event, Chunk)]
+            assert "".join(chunk.text for chunk in chunks) == TEXT, n
+            ends = [e for e in events if isinstance(e, StateChange) and e.status.terminal]
+            assert [end.status for end in ends] == [JobStatus.COMPLETED], n
+            if not fault.happened:
+                break
+    # And every call of the run was failed once
+    assert not fault.happened
+    assert n > len(TEXT) // CHUNK
