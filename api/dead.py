@@ -1,12 +1,11 @@
 """Dead letters: failed jobs that wait for a person to decide."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from redis.asyncio import Redis
 
-from api.problems import InvalidRequest, JobNotFound
+from api.pages import Page, rank_after
+from api.problems import JobNotFound
 from api.settings import ApiSettings
 from api.views import Snapshot
 from common import keys
@@ -16,14 +15,6 @@ from common.scripts import AsyncScripts
 
 #: Seconds that a redriven job may wait.
 _QUEUE_TTL_SECONDS = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class DeadPage:
-    """Some dead letters, and whether older ones follow."""
-
-    jobs: Sequence[Snapshot]
-    has_more: bool
 
 
 class DeadLetters:
@@ -37,17 +28,24 @@ class DeadLetters:
         self._doorbells = doorbells
         self._timeout_ms = settings.request_timeout * 1000
 
-    async def page(self, limit: int, after: str | None) -> DeadPage:
-        """Up to ``limit`` dead letters older than ``after``. Raises InvalidRequest."""
-        start = 0
-        if after is not None:
-            rank = await self._redis.zrevrank(keys.DEAD, after)
-            if rank is None:
-                raise InvalidRequest.about("after", "a job id", after[:100], "names no dead letter")
-            start = cast("int", rank) + 1
-        found = cast("list[str]", await self._redis.zrevrange(keys.DEAD, start, start + limit))
-        jobs = [job for job_id in found[:limit] if (job := await self._read(job_id))]
-        return DeadPage(jobs, len(found) > limit)
+    async def page(self, limit: int, after: str | None) -> Page:
+        """Up to ``limit`` dead letters older than ``after``. Raises InvalidRequest.
+
+        Those whose record has expired are dropped.
+        """
+        start = await rank_after(self._redis, keys.DEAD, after)
+        found: list[Snapshot] = []
+        while len(found) <= limit:
+            entries = await self._redis.zrevrange(keys.DEAD, start, start + limit)
+            read = {job_id: await self._read(job_id) for job_id in cast("list[str]", entries)}
+            if not read:
+                break
+            gone = [job_id for job_id, snapshot in read.items() if snapshot is None]
+            if gone:
+                await self._redis.zrem(keys.DEAD, *gone)
+            found += [snapshot for snapshot in read.values() if snapshot is not None]
+            start += len(read) - len(gone)
+        return Page(found[:limit], len(found) > limit)
 
     async def redrive(self, job_id: str) -> Snapshot:
         """Try a dead letter once more, as a new job. Raises JobNotFound."""

@@ -1,27 +1,17 @@
 """A user's jobs, newest first, a page at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from redis.asyncio import Redis
 
 from api.jobs import Jobs
-from api.problems import InvalidRequest
-from api.views import Snapshot
+from api.pages import Page, rank_after
 from common import keys
 from common.job import JobStatus
 
 #: Index entries looked at in one go.
 _STRIDE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some jobs, and whether older ones match too."""
-
-    jobs: Sequence[Snapshot]
-    has_more: bool
 
 
 class Listing:
@@ -36,7 +26,7 @@ class Listing:
     ) -> Page:
         """Up to ``limit`` jobs older than ``after``. Raises InvalidRequest."""
         index = keys.user_jobs(user)
-        start = 0 if after is None else await self._rank(index, after) + 1
+        start = await rank_after(self._redis, index, after)
         found: list[str] = []
         while len(found) <= limit:
             entries = await self._redis.zrevrange(index, start, start + _STRIDE - 1)
@@ -54,12 +44,6 @@ class Listing:
             ]
             start += len(ids) - len(gone)
         return Page(await self._jobs.get_many(user, found[:limit]), len(found) > limit)
-
-    async def _rank(self, index: str, after: str) -> int:
-        rank = await self._redis.zrevrank(index, after)
-        if rank is None:
-            raise InvalidRequest.about("after", "a job id", after[:100], "names none of your jobs")
-        return cast("int", rank)
 
     async def _statuses(self, ids: Sequence[str]) -> list[str | None]:
         pipe = self._redis.pipeline(transaction=False)

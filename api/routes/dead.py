@@ -1,21 +1,18 @@
 """Dead letters, for whoever runs the service."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.answers import JobBody, JobListBody
 from api.deps import AdminDep, StateDep
 from api.intake import job_response
 from api.openapi import problems
+from api.pages import DEFAULT_LIMIT, After, Limit
 from api.problems import Forbidden, InvalidRequest, JobNotFound, RedisUnavailable, Unauthorized
-from api.schemas import LIMITS
-from api.views import job_view
 
 router = APIRouter(prefix="/admin/dead", tags=["admin"])
-
-_LIMIT = LIMITS["limit"]
 _REFUSALS = problems(Unauthorized, Forbidden, RedisUnavailable)
 
 
@@ -23,19 +20,12 @@ _REFUSALS = problems(Unauthorized, Forbidden, RedisUnavailable)
 async def list_dead(
     state: StateDep,
     _admin: AdminDep,
-    limit: Annotated[int, Query(ge=_LIMIT.minimum, le=_LIMIT.maximum)] = _LIMIT.default,
-    after: Annotated[str | None, Query(description="The `last_id` of the page before")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    after: After = None,
 ) -> dict[str, Any]:
     """Failed jobs of all users, newest first."""
     page = await state.dead.page(limit, after)
-    data = [job_view(job, state.settings.price_per_1k_tokens) for job in page.jobs]
-    return {
-        "object": "list",
-        "data": data,
-        "first_id": data[0]["id"] if data else None,
-        "last_id": data[-1]["id"] if data else None,
-        "has_more": page.has_more,
-    }
+    return page.view(state.settings.price_per_1k_tokens)
 
 
 @router.post("/redrive", responses=_REFUSALS)

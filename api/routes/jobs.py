@@ -9,6 +9,7 @@ from api.answers import JobBody, JobListBody
 from api.deps import PrincipalDep, StateDep, WaitDep
 from api.intake import hold, job_response
 from api.openapi import problems
+from api.pages import DEFAULT_LIMIT, After, Limit
 from api.problems import (
     InvalidRequest,
     JobEnded,
@@ -17,13 +18,9 @@ from api.problems import (
     RedisUnavailable,
     Unauthorized,
 )
-from api.schemas import LIMITS
-from api.views import job_view
 from common.job import JobStatus
 
 router = APIRouter(tags=["jobs"])
-
-_LIMIT = LIMITS["limit"]
 
 
 @router.get(
@@ -36,21 +33,13 @@ _LIMIT = LIMITS["limit"]
 async def list_jobs(
     state: StateDep,
     principal: PrincipalDep,
-    limit: Annotated[int, Query(ge=_LIMIT.minimum, le=_LIMIT.maximum)] = _LIMIT.default,
-    after: Annotated[str | None, Query(description="The `last_id` of the page before")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    after: After = None,
     status: Annotated[JobStatus | None, Query(description="Only jobs in this state")] = None,
 ) -> dict[str, Any]:
     """Your jobs, newest first."""
     page = await state.listing.page(principal.user, limit, after, status)
-    price = state.settings.price_per_1k_tokens
-    data = [job_view(snapshot, price) for snapshot in page.jobs]
-    return {
-        "object": "list",
-        "data": data,
-        "first_id": data[0]["id"] if data else None,
-        "last_id": data[-1]["id"] if data else None,
-        "has_more": page.has_more,
-    }
+    return page.view(state.settings.price_per_1k_tokens)
 
 
 @router.get(

@@ -91,3 +91,18 @@ def test_an_unknown_page_is_refused(admin: httpx.Client) -> None:
     answer = admin.get("/admin/dead", params={"after": "job_x"})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "after"
+
+
+def test_a_letter_whose_record_has_expired_is_dropped(
+    gateway: Gateway, admin: httpx.Client
+) -> None:
+    # Given three dead letters, the newest of which has expired
+    dead = [fail(gateway) for _ in range(3)]
+    gateway.redis.zadd("dead", {job_id: n for n, job_id in enumerate(dead)})
+    gateway.redis.delete(f"job:{dead[-1]}")
+    # When a page of one is read
+    page = admin.get("/admin/dead", params={"limit": 1}).json()
+    # Then it holds the next one, and says that there is another
+    assert [job["id"] for job in page["data"]] == [dead[1]]
+    assert page["has_more"] is True
+    assert gateway.redis.zcard("dead") == 2
