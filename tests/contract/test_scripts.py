@@ -512,3 +512,10 @@ def test_a_dead_letter_is_redriven_as_a_new_job_once(desk: Desk) -> None:
     assert desk.claim("job_new", "t")[0] == "claimed"
     # And another redrive of the old one finds nothing
     assert desk.scripts("redrive", dead, "job_x", "normal", bell, 60_000, 30_000) == ["unknown"]
+
+
+def test_jobs_of_the_same_millisecond_keep_their_order(desk: Desk) -> None:
+    # Given many jobs in quick succession
+    jobs = [desk.submit() for _ in range(50)]
+    # Then each stands behind those that came before it
+    assert [desk.scripts("read", job_id)[1] for job_id in jobs] == list(range(50))
