@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from common.keys import ORDERS_CHANNEL
 from common.scripts import Argument, Scripts
 from worker.lease import Lease
+from worker.listener import listen_forever
 
 log = structlog.get_logger()
 
@@ -72,7 +73,8 @@ class Keeper:
     def start(self, listener: Redis) -> None:
         """Start the two threads; ``listener`` is a client of their own."""
         Thread(target=self._beat_forever, name="beat", daemon=True).start()
-        Thread(target=self._listen_forever, args=(listener,), name="orders", daemon=True).start()
+        orders = (listener, ORDERS_CHANNEL, self._obey, self._stop)
+        Thread(target=listen_forever, args=orders, name="orders", daemon=True).start()
 
     def stop(self) -> None:
         """Stop beating."""
@@ -112,20 +114,8 @@ class Keeper:
             log.exception("nobody was told; the leases will run out")
         os._exit(STALLED)
 
-    def _listen_forever(self, listener: Redis) -> None:
-        while not self._stop.is_set():
-            try:
-                with listener.pubsub(ignore_subscribe_messages=True) as channel:
-                    channel.subscribe(ORDERS_CHANNEL)
-                    while not self._stop.is_set():
-                        message = channel.get_message(timeout=1.0)
-                        if message is not None:
-                            self._obey(*message["data"].split())
-            except RedisError as error:
-                log.warning("orders are not heard", error=str(error))
-                self._stop.wait(1.0)
-
-    def _obey(self, order: str, token: str) -> None:
+    def _obey(self, message: str) -> None:
+        order, token = message.split()
         with self._lock:
             lease = self._leases.get(token)
         if lease is None:
