@@ -62,7 +62,7 @@ class Service:
         self._start_other("maintenance", "worker", "maintenance")
         for number in range(workers):
             self.start_worker(f"worker-{number}")
-        wait_until(lambda: self.ready_workers() == workers, 120, f"{workers} ready workers")
+        wait_until(lambda: self.ready_workers() == len(self.workers), 120, "ready workers")
         self.wait_for_the_gateway()
 
     def connect_through(self, url: str) -> None:
@@ -77,9 +77,9 @@ class Service:
         """Start the gateway, on the same port as before."""
         self._start_other("gateway", "api")
 
-    def start_worker(self, name: str) -> Process:
+    def start_worker(self, name: str, role: str = "inference") -> Process:
         """Start a worker, or its successor."""
-        worker = self._start(name, "worker", "inference")
+        worker = self._start(name, "worker", role)
         self.workers[name] = worker
         return worker
 

@@ -10,6 +10,7 @@ from benchmarks.chaos.scenarios.model import model
 from benchmarks.chaos.scenarios.network import blackhole
 from benchmarks.chaos.scenarios.poison import poison
 from benchmarks.chaos.scenarios.store import always, cut, everysec, outage
+from benchmarks.chaos.scenarios.webhooks import webhooks
 from benchmarks.chaos.scenarios.workers import drain, kill, pause, unseen
 from benchmarks.chaos.settings import ChaosSettings
 
@@ -28,6 +29,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "gateway": gateway,
     "poison": poison,
     "drain": drain,
+    "webhooks": webhooks,
     "model": model,
     "celery": stock,
     "celery-tuned": stock_tuned,

@@ -1,0 +1,38 @@
+"""What receivers check signatures with."""
+
+from fastapi import APIRouter, Response
+
+from api.deps import PrincipalDep, StateDep
+from api.openapi import problems
+from api.problems import Forbidden, RedisUnavailable, Unauthorized
+from api.webhooks.answers import PublicKeysBody, SecretBody, moment
+from api.webhooks.problems import SecretUnreadable
+from api.webhooks.secrets import Secret
+
+router = APIRouter(tags=["webhooks"])
+_REFUSALS = (Unauthorized, Forbidden, RedisUnavailable)
+
+
+@router.get("/webhooks/secret", responses=problems(SecretUnreadable, *_REFUSALS))
+async def get_secret(state: StateDep, principal: PrincipalDep, response: Response) -> SecretBody:
+    """The secret of what is sent to the `webhook_url` of your jobs; made on first read."""
+    return _shown(await state.webhooks.secrets.of_user(principal.user), response)
+
+
+@router.post("/webhooks/secret", responses=problems(*_REFUSALS))
+async def rotate_secret(state: StateDep, principal: PrincipalDep, response: Response) -> SecretBody:
+    """Make a new one; for 24 hours every request is signed with the old one too."""
+    return _shown(await state.webhooks.secrets.rotate_of_user(principal.user), response)
+
+
+@router.get("/.well-known/webhook-keys")
+@router.get("/.well-known/jwks.json")
+async def list_public_keys(state: StateDep, response: Response) -> PublicKeysBody:
+    """The Ed25519 keys of `v1a` signatures, for whoever wants to check without a secret."""
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return PublicKeysBody(keys=list(state.webhooks.secrets.public_keys()))
+
+
+def _shown(secret: Secret, response: Response) -> SecretBody:
+    response.headers["Cache-Control"] = "no-store"
+    return SecretBody(secret=secret.text, previous_valid_until=moment(secret.previous_until_ms))
