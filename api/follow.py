@@ -1,0 +1,168 @@
+"""Follows a job: what is stored first, then what is heard, each token once.
+
+The number of tokens known so far is all that a follower remembers: resume, replay and
+de-duplication are comparisons of that one number. How it is shown is for others to say.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from api.jobs import Jobs
+from api.problems import JobGone, JobNotFound
+from api.views import Snapshot
+from api.watch import Waiter, Watcher
+from common.events import Chunk, tail_of
+from common.job import JobStatus
+
+#: Seconds between two looks at the position of a waiting job.
+TICK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds of silence after which a follower says so, and of an outage that it endures."""
+
+    keepalive_seconds: float
+    outage_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The first sight of the job, and whenever its status or its place in the queue changed.
+
+    ``offset`` tokens were known by then.
+    """
+
+    snapshot: Snapshot
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The job has ended; nothing comes after this."""
+
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The job cannot be followed any longer; nothing comes after this."""
+
+    code: str
+    message: str
+
+
+class Silence:
+    """Nothing has happened for a while."""
+
+
+Told = Moved | Chunk | Ended | Lost | Silence
+
+
+class Follower:
+    """One client's eye on one job; ``offset`` tokens are known to the client already."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        watcher: Watcher,
+        patience: Patience,
+        user: str,
+        job_id: str,
+        offset: int = 0,
+    ) -> None:
+        self._jobs = jobs
+        self._watcher = watcher
+        self._patience = patience
+        self._user = user
+        self._job_id = job_id
+        self.offset = offset
+        self._begun = False
+        self._waiting = False
+        self._shown: tuple[str, int] | None = None
+        self._moves = -1
+        self._outage_began: float | None = None
+
+    async def events(self) -> AsyncGenerator[Told]:
+        """Until the job has ended; a Chunk begins where the one before it ended."""
+        silence = self._patience.keepalive_seconds
+        with self._watcher.watch(self._job_id, chunks=True) as waiter:
+            last = time.monotonic()
+            while True:
+                told = await self._step(waiter, last + silence)
+                if not told and time.monotonic() - last >= silence:
+                    told = [Silence()]
+                for one in told:
+                    yield one
+                    last = time.monotonic()
+                if told and isinstance(told[-1], (Ended, Lost)):
+                    return
+
+    async def _step(self, waiter: Waiter, keepalive_at: float) -> list[Told]:
+        if waiter.stale:
+            return await self._heal(waiter)
+        patience = keepalive_at - time.monotonic()
+        event = await waiter.next(min(patience, TICK_SECONDS) if self._waiting else patience)
+        if isinstance(event, Chunk):
+            return self._follow(event, waiter)
+        if event is not None or (self._waiting and self._moves != self._watcher.moves):
+            waiter.spoil()
+        return []
+
+    def _follow(self, chunk: Chunk, waiter: Waiter) -> list[Told]:
+        if chunk.offset == self.offset:
+            return self._take(chunk)
+        if chunk.after > self.offset:  # a gap, or a chunk that must be cut
+            waiter.spoil()
+        return []
+
+    def _take(self, chunk: Chunk) -> list[Told]:
+        self.offset = chunk.after
+        return [chunk] if chunk.tokens else []
+
+    async def _heal(self, waiter: Waiter) -> list[Told]:
+        """Read the store and say what is new; keep on through an outage."""
+        waiter.settle()
+        self._moves = self._watcher.moves
+        try:
+            async with self._watcher.healing:
+                seen = await self._jobs.read_after(self._user, self._job_id, self.offset)
+        except RedisError:
+            waiter.spoil()
+            return await self._endure()
+        except (JobGone, JobNotFound) as problem:
+            return [Lost(problem.code, str(problem.detail))]
+        self._outage_began = None
+        return self._tell(*seen)
+
+    def _tell(self, snapshot: Snapshot, chunks: list[Chunk]) -> list[Told]:
+        job = snapshot.job
+        if not self._begun:
+            self._begun, self.offset = True, min(self.offset, job.tokens)
+        self._waiting = job.status is JobStatus.QUEUED
+        told = self._place(snapshot)
+        for chunk in chunks:
+            told += self._take(chunk)
+        if job.status.terminal:
+            told += self._take(tail_of(job, self.offset))
+            told.append(Ended(snapshot))
+        return told
+
+    def _place(self, snapshot: Snapshot) -> list[Told]:
+        place = (snapshot.job.status.value, snapshot.ahead)
+        if place == self._shown or (self._shown and snapshot.job.status.terminal):
+            return []
+        self._shown = place
+        return [Moved(snapshot, self.offset)]
+
+    async def _endure(self) -> list[Told]:
+        now = time.monotonic()
+        self._outage_began = self._outage_began or now
+        if now - self._outage_began >= self._patience.outage_seconds:
+            return [Lost("redis-unavailable", "The job store is away: resume later.")]
+        await asyncio.sleep(TICK_SECONDS)
+        return []

@@ -1,0 +1,1 @@
+"""The API as the ``openai`` package speaks it: views of the same jobs."""
