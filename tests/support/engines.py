@@ -32,9 +32,13 @@ MODELS = [
     pytest.param("llamacpp", marks=pytest.mark.model),
     pytest.param("transformers", marks=[pytest.mark.model, pytest.mark.torch]),
 ]
-ENGINES = ["echo", *MODELS]
+#: Asks a server that runs a model.
+UPSTREAM = pytest.param("openai", marks=pytest.mark.model)
+ENGINES = ["echo", *MODELS, UPSTREAM]
 #: For what only an engine with a model can do; echo chooses no tokens.
-with_a_model = pytest.mark.parametrize("bench", MODELS, indirect=True)
+with_a_model = pytest.mark.parametrize("bench", [*MODELS, UPSTREAM], indirect=True)
+#: For what needs the token ids, which an upstream does not tell.
+with_own_ids = pytest.mark.parametrize("bench", ["echo", *MODELS], indirect=True)
 
 
 class Call:

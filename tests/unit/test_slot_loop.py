@@ -12,6 +12,7 @@ from common.sampling import FinishReason, Sampling
 from common.tokenizer import ByteTokenizer
 from worker.engines.base import Completion, EngineError, EngineOutOfMemory, Generation, Token
 from worker.engines.progress import Progress
+from worker.engines.slots.choice import Choice
 from worker.engines.slots.loop import EngineLoop
 from worker.engines.slots.sequence import Sequence
 
@@ -34,13 +35,16 @@ class Tape:
         self.steps.append(("prefill", (slot,)))
         sequence.cached = min(sequence.cached + PIECE, len(sequence.ids) - 1)
 
-    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, tuple[int, float]]:
+    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
         self.steps.append(("decode", tuple(sorted(sequences))))
         self.before_decode()
         return {
-            slot: (LETTERS[len(sequence.ids) % 26], self.logprob.get(slot, -0.1))
+            slot: Choice(LETTERS[len(sequence.ids) % 26], self.logprob.get(slot, -0.1))
             for slot, sequence in sequences.items()
         }
+
+    def score(self, ids: Any) -> Any:
+        raise NotImplementedError
 
     def clear(self, slot: int) -> None:
         self.cleared.append(slot)

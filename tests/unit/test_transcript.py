@@ -27,6 +27,9 @@ class Pieces:
     def decode(self, ids: Sequence[int]) -> str:
         return b"".join(self.pieces[i] for i in ids if i != EOS).decode("utf-8", "replace")
 
+    def token_bytes(self, token_id: int) -> bytes:
+        return b"" if token_id == EOS else self.pieces[token_id]
+
 
 @dataclass
 class Words:
@@ -37,6 +40,9 @@ class Words:
 
     def decode(self, ids: Sequence[int]) -> str:
         return "".join(self.words[i] for i in ids if i != EOS).removeprefix(" ")
+
+    def token_bytes(self, token_id: int) -> bytes:
+        return self.words[token_id].encode()
 
 
 def transcribe(

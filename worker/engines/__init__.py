@@ -9,11 +9,15 @@ from worker.engines.settings import EngineSettings
 def create_engine(
     name: str, settings: EngineSettings, artifact: Artifact | None, tokenizer: Tokenizer
 ) -> Engine:
-    """Build the engine ``name``; only echo needs no artifact. Raises ValueError."""
+    """Build the engine ``name``; echo and openai need no artifact. Raises ValueError."""
     if name == "echo":
         from worker.engines.echo import EchoEngine
 
         return EchoEngine(settings, tokenizer)
+    if name == "openai":
+        from worker.engines.openai.engine import OpenAIEngine
+
+        return OpenAIEngine(settings, counted=artifact is not None)
     if artifact is None:
         raise ValueError(f"the engine {name!r} needs a model")
     if name == "llamacpp":

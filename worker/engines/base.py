@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, Protocol
 
+from common.features import Feature
+from common.logprobs import TokenLogprobs
+from common.prompt import Prompt
 from common.sampling import FinishReason, Sampling
 
 
@@ -13,13 +16,15 @@ class Token:
     """One generated token.
 
     ``logprob`` is the natural logarithm of its raw probability, before temperature,
-    top_k and top_p. ``text`` is the visible text that it releases: empty while bytes of
-    a character or a possible stop string are held back.
+    top_k, top_p and a response format; None if nobody knows it. ``text`` is the visible text that it releases: empty while bytes of
+    a character or a possible stop string are held back. ``logprobs`` are there if the
+    request asks for them.
     """
 
     id: int
-    logprob: float
+    logprob: float | None
     text: str
+    logprobs: TokenLogprobs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,15 @@ class Generation:
 
     ``generated_ids`` were made by an earlier attempt: the engine prefills them after the
     prompt and goes on; they are neither reported nor counted again. ``deadline`` is in
-    seconds of ``time.monotonic()``.
+    seconds of ``time.monotonic()``. ``prompt`` is what ``prompt_ids`` were made from, for
+    an engine that has no use for ids.
     """
 
     prompt_ids: Sequence[int]
     sampling: Sampling
     generated_ids: Sequence[int] = ()
     deadline: float | None = None
+    prompt: Prompt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,8 @@ class Completion:
     ``text`` and ``token_ids`` are whole: they include what earlier attempts made.
     ``logprob_sum`` is over the ``new_tokens`` of this call. ``decode_seconds`` runs from
     this call's first token to its last; ``time_to_first_token_seconds`` is None where the
-    call made none.
+    call made none. Of the prompt's tokens ``cached_tokens`` did not have to be computed;
+    ``prompt_tokens`` is set where the engine counts the prompt itself.
     """
 
     text: str
@@ -54,6 +62,8 @@ class Completion:
     logprob_sum: float
     time_to_first_token_seconds: float | None
     decode_seconds: float
+    cached_tokens: int = 0
+    prompt_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,7 @@ class EngineInfo:
     artifact_bytes: int | None
     memory_bytes: int | None
     device: str
+    features: tuple[Feature, ...] = ()  #: what a request may ask for beyond text
     details: dict[str, Any] = field(default_factory=dict)
 
 
@@ -83,6 +94,18 @@ class EngineError(Exception):
 
 class ModelUnavailable(EngineError):
     """The model's files are missing or cannot be read."""
+
+
+class RequestRefused(EngineError):
+    """This request cannot be fulfilled, by no attempt; the engine is well."""
+
+
+class EngineBusy(EngineError):
+    """The engine takes nothing right now; ask again after ``retry_after_seconds``."""
+
+    def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class EngineOutOfMemory(EngineError):

@@ -11,9 +11,18 @@ from itertools import islice
 from queue import Empty, Queue
 from threading import Event
 
+from common.features import Feature
 from common.sampling import FinishReason
 from common.tokenizer import Tokenizer
-from worker.engines.base import Completion, EngineError, EngineInfo, Generation, OnTokens, Token
+from worker.engines.base import (
+    Completion,
+    EngineError,
+    EngineInfo,
+    Generation,
+    OnTokens,
+    RequestRefused,
+    Token,
+)
 from worker.engines.faults import Faults
 from worker.engines.progress import Progress
 from worker.engines.settings import EngineSettings
@@ -49,6 +58,8 @@ class EchoEngine:
 
     def generate(self, request: Generation, on_tokens: OnTokens, cancelled: Event) -> Completion:
         """Repeat the prompt. See Engine."""
+        if request.sampling.response_format is not None:
+            raise RequestRefused("the engine echo knows no response_format")
         progress = Progress(request, self._tokenizer, self._settings.context_size, cancelled)
         eos = self._tokenizer.eos_token_ids
         script = [i for i in request.prompt_ids if i not in eos] or sorted(eos)
@@ -85,6 +96,7 @@ class EchoEngine:
             artifact_bytes=None,
             memory_bytes=None,
             device="cpu",
+            features=(Feature.LOGPROBS,),
             details={"tokens_per_second": self._settings.echo_tokens_per_second},
         )
 
@@ -136,4 +148,10 @@ class Pace:
 
 def _echo(script: Sequence[int], progress: Progress) -> Iterator[Token]:
     while progress.transcript.finish_reason is None:
-        yield progress.push(script[len(progress.ids) % len(script)], LOGPROB)
+        token_id = script[len(progress.ids) % len(script)]
+        yield progress.push(token_id, LOGPROB, _top(token_id, progress.sampling.logprobs or 0))
+
+
+def _top(token_id: int, count: int) -> list[tuple[int, float]]:
+    """The token, and after it as many of the next ids as are wanted, each less likely."""
+    return [(token_id + n, LOGPROB - n) for n in range(count)]

@@ -1,10 +1,11 @@
 """One call of ``generate`` under way: what it has made, when, and whether to go on."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from threading import Event
 
+from common.logprobs import Likelihood, TokenLogprobs
 from common.sampling import FinishReason
 from worker.engines.base import Completion, EngineError, Generation, Token
 from worker.engines.transcript import Decoder, replay
@@ -33,6 +34,8 @@ class Progress:
             )
         self.sampling = replace(request.sampling, max_tokens=min(request.sampling.max_tokens, room))
         self.transcript = replay(decoder, self.sampling, request.generated_ids)
+        self.cached_tokens = 0  #: of the prompt, those that need not be computed
+        self._decoder = decoder
         self._resumed = len(self.transcript.ids)
         self._deadline = request.deadline
         self._cancelled = cancelled
@@ -52,13 +55,25 @@ class Progress:
         """How many tokens may still come."""
         return self.sampling.max_tokens - len(self.ids)
 
-    def push(self, token_id: int, logprob: float) -> Token:
-        """Append a token just made."""
+    def push(
+        self,
+        token_id: int,
+        logprob: float,
+        top: Iterable[tuple[int, float]] = (),
+        text: str | None = None,
+    ) -> Token:
+        """Append a token just made; ``top`` are the likeliest ids with their log-probabilities.
+
+        ``text`` is the token's own, where the decoder does not know the id.
+        """
         self._last = self._clock()
         if self._first is None:
             self._first = self._last
         self._logprob_sum += logprob
-        return self.transcript.push(token_id, logprob)
+        token = self.transcript.push(token_id, logprob, text)
+        if self.sampling.logprobs is None:
+            return token
+        return replace(token, logprobs=self._logprobs(token_id, logprob, top))
 
     def finish_reason(self) -> FinishReason | None:
         """Why the generation is over by now, or None to go on."""
@@ -81,4 +96,15 @@ class Progress:
             logprob_sum=self._logprob_sum,
             time_to_first_token_seconds=None if first is None else first - self._started,
             decode_seconds=0.0 if first is None else self._last - first,
+            cached_tokens=self.cached_tokens,
         )
+
+    def _logprobs(
+        self, token_id: int, logprob: float, top: Iterable[tuple[int, float]]
+    ) -> TokenLogprobs:
+        shown = b"" if token_id in self._decoder.eos_token_ids else self._bytes(token_id)
+        alternatives = (Likelihood(self._bytes(i), logprob) for i, logprob in top)
+        return TokenLogprobs(Likelihood(shown, logprob), tuple(alternatives))
+
+    def _bytes(self, token_id: int) -> bytes:
+        return self._decoder.token_bytes(token_id)

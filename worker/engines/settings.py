@@ -1,14 +1,17 @@
 """What an engine is told when it is built."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 
 class Quantization(StrEnum):
-    """The precision of the weights in memory."""
+    """The precision of the weights in memory; INT4 is NF4, DQ has quantized scales too."""
 
     INT4 = "int4"
+    NF4 = "nf4"
+    NF4_DQ = "nf4-dq"
+    FP4 = "fp4"
     INT8 = "int8"
     BF16 = "bf16"
     FP16 = "fp16"
@@ -16,11 +19,24 @@ class Quantization(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamSettings:
+    """Where the openai engine asks; ``silence_seconds`` is how long a stream may say nothing."""
+
+    url: str = ""
+    api_key: str = field(default="", repr=False)
+    model: str = ""  #: empty for the first that it serves
+    connect_seconds: float = 5.0
+    silence_seconds: float = 60.0
+    logprobs: bool = True  #: ask for log-probabilities, which some refuse
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSettings:
     """The knobs of an engine; the worker's settings fill them in.
 
     ``context_size`` is in tokens per slot; ``gpu_memory_fraction`` 0..1 is enforced on
-    CUDA; ``n_batch`` is the number of prompt tokens prefilled at once.
+    CUDA; ``n_batch`` is the number of prompt tokens prefilled at once; ``scoring`` makes room
+    for the logits of every one of them, which the workshop asks for.
     ``echo_tokens_per_second`` 0 is as fast as possible; while ``echo_fail_file`` or
     ``echo_hang_file`` exists, the echo engine fails or hangs.
     """
@@ -35,6 +51,8 @@ class EngineSettings:
     use_mmap: bool = True
     f16_kv: bool = True
     gpu_memory_fraction: float = 0.9
+    scoring: bool = False
+    upstream: UpstreamSettings = UpstreamSettings()
     echo_tokens_per_second: float = 0.0
     echo_fail_file: Path | None = None
     echo_hang_file: Path | None = None

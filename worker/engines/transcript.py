@@ -19,6 +19,8 @@ class Decoder(Protocol):
 
     def decode(self, ids: Sequence[int]) -> str: ...
 
+    def token_bytes(self, token_id: int) -> bytes: ...
+
 
 #: What a decoder shows for bytes that are not (yet) a character.
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -69,6 +71,11 @@ class StopStrings:
         self._held = ""
         self.found = False
 
+    @property
+    def holds(self) -> bool:
+        """Whether text is held back."""
+        return bool(self._held)
+
     def push(self, text: str) -> str:
         """Return the text that can no longer be part of a stop string."""
         text = self._held + text
@@ -103,11 +110,21 @@ class Transcript:
         """All visible text so far."""
         return "".join(self._pieces)
 
-    def push(self, token_id: int, logprob: float = 0.0) -> Token:
-        """Append a token; ``finish_reason`` is set if it was the last one."""
+    @property
+    def holds(self) -> bool:
+        """Whether text is held back that the next token releases."""
+        return self._stop.holds
+
+    def push(self, token_id: int, logprob: float = 0.0, text: str | None = None) -> Token:
+        """Append a token; ``finish_reason`` is set if it was the last one.
+
+        ``text`` is the token's own, where the decoder does not know the id.
+        """
         self.ids.append(token_id)
         ended = token_id in self._eos
-        text = self._stop.push("" if ended else self._detokenizer.push(token_id))
+        if text is None:
+            text = "" if ended else self._detokenizer.push(token_id)
+        text = self._stop.push(text)
         last = ended or len(self.ids) >= self._max_tokens
         if last and not self._stop.found:
             text += self._stop.push(self._detokenizer.flush())

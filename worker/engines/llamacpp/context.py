@@ -102,7 +102,7 @@ class Context:
         params.n_ctx = context_size * settings.slots
         params.n_seq_max = settings.slots
         params.n_batch = params.n_ubatch = max(self.n_batch, settings.slots)
-        params.n_outputs_max = settings.slots
+        params.n_outputs_max = params.n_batch if settings.scoring else settings.slots
         params.n_threads = params.n_threads_batch = self.n_threads
         params.type_k = params.type_v = structs.TYPE_F16 if settings.f16_kv else structs.TYPE_F32
         context: int | None = self._library.llama_init_from_model(self._model, params)

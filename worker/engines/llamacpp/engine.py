@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from common.features import Feature
 from worker.engines.base import EngineInfo, ModelUnavailable
 from worker.engines.llamacpp.context import Context
 from worker.engines.llamacpp.runner import LlamaRunner
@@ -43,6 +44,7 @@ class LlamaCppEngine(SlotEngine[LlamaRunner]):
             artifact_bytes=self._artifact.bytes,
             memory_bytes=context.weight_bytes + context.kv_bytes if context else None,
             device="gpu" if context and context.gpu_layers else "cpu",
+            features=(Feature.LOGPROBS, Feature.RESPONSE_FORMAT),
             details=self._details(context) if context else {},
         )
 

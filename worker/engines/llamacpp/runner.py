@@ -1,10 +1,15 @@
 """Sequences in llama.cpp's KV cache: fills one with a prompt, or moves all on by a token."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as Ids
 from itertools import takewhile
 
+import numpy as np
+from numpy.typing import NDArray
+
 from worker.engines.llamacpp.context import Context, Entry
-from worker.engines.llamacpp.sampling import sample
+from worker.engines.llamacpp.sampling import choose
+from worker.engines.slots.choice import Choice
 from worker.engines.slots.sequence import Sequence
 
 
@@ -28,8 +33,8 @@ class LlamaRunner:
             self.context.decode([Entry(slot, at, sequence.ids[at]) for at in range(start, end)])
             sequence.cached = end
 
-    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, tuple[int, float]]:
-        """One forward pass for all: the next id of each slot and its raw log-probability."""
+    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
+        """One forward pass for all: what comes next in each slot."""
         for slot, sequence in sequences.items():
             self._seat(slot, sequence)
         self.context.decode(
@@ -39,9 +44,22 @@ class LlamaRunner:
             ]
         )
         return {
-            slot: sample(self.context.logits(row), sequence.draw)
+            slot: choose(self.context.logits(row), sequence.draw)
             for row, (slot, sequence) in enumerate(sequences.items())
         }
+
+    def score(self, ids: Ids[int]) -> Iterator[NDArray[np.float32]]:
+        """The raw logits [piece, vocab] after each of ``ids``, a piece at a time, in slot 0."""
+        self.clear(0)
+        for start in range(0, len(ids), self.context.n_batch):
+            piece = ids[start : start + self.context.n_batch]
+            self.context.decode(
+                [
+                    Entry(0, start + at, token_id, wants_logits=True)
+                    for at, token_id in enumerate(piece)
+                ]
+            )
+            yield np.stack([self.context.logits(row) for row in range(len(piece))])
 
     def clear(self, slot: int) -> None:
         """Forget a row whose numbers may be bad."""
@@ -58,7 +76,7 @@ class LlamaRunner:
         if previous is sequence:
             return
         held = previous.ids[: previous.cached] if previous else []
-        sequence.cached = _common_prefix(held, sequence.ids[:-1])
+        sequence.reuse(_common_prefix(held, sequence.ids[:-1]))
         self.context.forget(slot, sequence.cached)
         self._seated[slot] = sequence
 

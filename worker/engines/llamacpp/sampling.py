@@ -5,7 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engines.slots.choice import Choice
 from worker.engines.slots.draw import Draw
+
+
+def choose(logits: NDArray[np.float32], draw: Draw) -> Choice:
+    """Choose a token from ``logits`` [vocab], with its likeliest rivals."""
+    return Choice(*sample(logits, draw), _top(logits, draw.top))
 
 
 def sample(logits: NDArray[np.float32], draw: Draw) -> tuple[int, float]:
@@ -13,10 +19,37 @@ def sample(logits: NDArray[np.float32], draw: Draw) -> tuple[int, float]:
 
     Returns its id and log-probability, which is raw: before temperature, top_k and top_p.
     """
-    shifted = logits - logits.max()
-    token_id = _inverse_cdf(shifted, draw) if draw.temperature > 0 else int(logits.argmax())
-    normalizer = np.log(np.exp(shifted).sum(dtype=np.float64))
-    return token_id, float(shifted[token_id] - normalizer)
+    rivals = logits if draw.allowed is None else _only(logits, draw.allowed)
+    if draw.temperature > 0:
+        token_id = _inverse_cdf(rivals - rivals.max(), draw)
+    else:
+        token_id = int(rivals.argmax())
+    return token_id, float(logits[token_id] - _normalizer(logits))
+
+
+def _top(logits: NDArray[np.float32], count: int) -> tuple[tuple[int, float], ...]:
+    """The likeliest ids and their log-probabilities, best first."""
+    if count == 0:
+        return ()
+    likeliest = np.argpartition(-logits, min(count, len(logits)) - 1)[:count]
+    likeliest = likeliest[np.argsort(-logits[likeliest], kind="stable")]
+    normalizer = _normalizer(logits)
+    return tuple((int(i), float(logits[i] - normalizer)) for i in likeliest)
+
+
+def _normalizer(logits: NDArray[np.float32]) -> float:
+    """log(sum(exp(logits)))."""
+    peak = logits.max()
+    return float(peak + np.log(np.exp(logits - peak).sum(dtype=np.float64)))
+
+
+def _only(logits: NDArray[np.float32], allowed: bytes) -> NDArray[np.float32]:
+    """The logits, -inf where a bit of ``allowed`` is not set."""
+    bits = np.unpackbits(np.frombuffer(allowed, np.uint8), bitorder="little")
+    masked = np.full_like(logits, -np.inf)
+    count = min(len(bits), len(logits))
+    np.copyto(masked[:count], logits[:count], where=bits[:count].astype(bool))
+    return masked
 
 
 def _inverse_cdf(shifted: NDArray[np.float32], draw: Draw) -> int:

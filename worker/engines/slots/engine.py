@@ -2,9 +2,11 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from collections.abc import Sequence as Ids
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from common.artifact import Artifact
 from common.sampling import Sampling
@@ -12,9 +14,14 @@ from common.tokenizer import Tokenizer
 from worker.engines.base import Completion, EngineError, EngineInfo, Generation, OnTokens
 from worker.engines.progress import Progress
 from worker.engines.settings import EngineSettings
+from worker.engines.slots.grammar import Grammar, Grammars
 from worker.engines.slots.loop import EngineLoop
 from worker.engines.slots.runner import Runner
 from worker.engines.slots.sequence import Sequence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 R = TypeVar("R", bound=Runner)
 
@@ -27,6 +34,7 @@ class SlotEngine(ABC, Generic[R]):
         self._artifact = artifact
         self._tokenizer = tokenizer
         self._context_size = min(settings.context_size, artifact.context_size)
+        self._grammars = Grammars(artifact.tokenizer_path, tokenizer.eos_token_ids)
         self._runner: R | None = None
         self._loop: EngineLoop | None = None
 
@@ -64,7 +72,21 @@ class SlotEngine(ABC, Generic[R]):
         reason = progress.finish_reason()
         if reason is not None:
             return progress.completion(reason)
-        return loop.submit(Sequence(request, progress, on_tokens)).result()
+        grammar = self._grammar(request, progress)
+        return loop.submit(Sequence(request, progress, on_tokens, grammar)).result()
+
+    def score(self, ids: Ids[int]) -> "Iterator[NDArray[np.float32]]":
+        """The raw logits [piece, vocab] after each of ``ids``, a piece of the prompt at a time.
+
+        For the workshop, on an engine that generates nothing meanwhile and was built with
+        ``scoring``. Raises EngineError.
+        """
+        if self._runner is None or self.busy_slots():
+            raise EngineError("an engine scores when it is loaded and idle")
+        if not (self._settings.scoring and 0 < len(ids) <= self._context_size):
+            raise EngineError(f"an engine made for scoring takes 1..{self._context_size} ids")
+        yield from self._runner.score(ids)
+        self._runner.clear(0)
 
     def busy_slots(self) -> int:
         """Slots that hold a generation right now."""
@@ -84,6 +106,10 @@ class SlotEngine(ABC, Generic[R]):
             loop.close()
         if runner is not None:
             runner.close()
+
+    def _grammar(self, request: Generation, progress: Progress) -> Grammar | None:
+        wanted = request.sampling.response_format
+        return None if wanted is None else self._grammars.open(wanted, progress.ids)
 
     def _check_ids(self, request: Generation) -> None:
         """One bad id would fail the step, and with it every other slot."""

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from threading import Condition, Thread
 
 from worker.engines.base import Completion, EngineError
+from worker.engines.slots.choice import Choice
 from worker.engines.slots.runner import Runner
 from worker.engines.slots.scheduler import Scheduler
 from worker.engines.slots.sequence import Sequence
@@ -86,13 +87,13 @@ class EngineLoop:
             self._runner.prefill(*newcomer)
         decodable = self._scheduler.decodable()
         if decodable:
-            for slot, (token_id, logprob) in self._runner.decode(decodable).items():
-                self._append(slot, token_id, logprob)
+            for slot, choice in self._runner.decode(decodable).items():
+                self._append(slot, choice)
 
-    def _append(self, slot: int, token_id: int, logprob: float) -> None:
+    def _append(self, slot: int, choice: Choice) -> None:
         """Hand out a token; what goes wrong here is that caller's alone."""
         try:
-            self._scheduler.running[slot].append(token_id, logprob)
+            self._scheduler.running[slot].append(*choice)
         except Exception as error:  # noqa: BLE001 - a listener may raise anything
             with self._changed:
                 self._scheduler.fail(slot, f"a token could not be delivered: {error}", error)

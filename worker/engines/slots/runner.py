@@ -1,9 +1,15 @@
 """What a slot engine needs of a model."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as Ids
+from typing import TYPE_CHECKING, Protocol
 
+from worker.engines.slots.choice import Choice
 from worker.engines.slots.sequence import Sequence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Runner(Protocol):
@@ -12,8 +18,11 @@ class Runner(Protocol):
     def prefill(self, slot: int, sequence: Sequence) -> None:
         """Cache the next piece of a sequence, up to its last id but one."""
 
-    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, tuple[int, float]]:
-        """One forward pass for all: the next id of each slot and its raw log-probability."""
+    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
+        """One forward pass for all: what comes next in each slot."""
+
+    def score(self, ids: Ids[int]) -> "Iterator[NDArray[np.float32]]":
+        """The raw logits [piece, vocab] after each of ``ids``, a piece at a time, in slot 0."""
 
     def clear(self, slot: int) -> None:
         """Forget a row whose numbers may be bad."""

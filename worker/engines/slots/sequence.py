@@ -1,5 +1,6 @@
 """One generation in the engine: its ids, how many are cached, and who waits for it."""
 
+from collections.abc import Iterable
 from concurrent.futures import Future
 from math import isfinite
 from secrets import randbits
@@ -8,6 +9,7 @@ from common.sampling import FinishReason
 from worker.engines.base import Completion, EngineError, Generation, OnTokens
 from worker.engines.progress import Progress
 from worker.engines.slots.draw import Draw
+from worker.engines.slots.grammar import Grammar
 
 
 class Sequence:
@@ -17,7 +19,13 @@ class Sequence:
     the batch, and what it predicts is the next id.
     """
 
-    def __init__(self, request: Generation, progress: Progress, on_tokens: OnTokens) -> None:
+    def __init__(
+        self,
+        request: Generation,
+        progress: Progress,
+        on_tokens: OnTokens,
+        grammar: Grammar | None = None,
+    ) -> None:
         seed = request.sampling.seed
         self.ids = [*request.prompt_ids, *progress.ids]
         self.cached = 0
@@ -27,6 +35,8 @@ class Sequence:
         self._seed = randbits(64) if seed is None else seed
         self._progress = progress
         self._on_tokens = on_tokens
+        self._grammar = grammar
+        self._allowed = grammar.allowed() if grammar else None
 
     @property
     def is_prefilled(self) -> bool:
@@ -36,15 +46,24 @@ class Sequence:
     @property
     def draw(self) -> Draw:
         """How to choose the next id."""
-        return Draw.of(self._sampling, self._seed, len(self.ids) - self._prompt_tokens)
+        position = len(self.ids) - self._prompt_tokens
+        return Draw.of(self._sampling, self._seed, position, self._allowed)
 
-    def append(self, token_id: int, logprob: float) -> None:
+    def reuse(self, tokens: int) -> None:
+        """Note that the first ``tokens`` ids stand in the cache already."""
+        self.cached = tokens
+        self._progress.cached_tokens = min(tokens, self._prompt_tokens)
+
+    def append(self, token_id: int, logprob: float, top: Iterable[tuple[int, float]] = ()) -> None:
         """Take the next id and report it. Raises EngineError if it is not a number's choice."""
         if not isfinite(logprob):
             raise EngineError("the model computed no number: its weights or precision are bad")
         self.cached = len(self.ids)
         self.ids.append(token_id)
-        self._on_tokens([self._progress.push(token_id, logprob)])
+        self._on_tokens([self._progress.push(token_id, logprob, top)])
+        if self._grammar is not None and self._progress.finish_reason() is None:
+            self._grammar.accept(token_id)
+            self._allowed = self._grammar.allowed()
 
     def finish_reason(self) -> FinishReason | None:
         """Why the generation is over by now, or None to go on."""

@@ -1,8 +1,9 @@
 """The Engine protocol over transformers' LlamaForCausalLM."""
 
+from common.features import Feature
 from worker.engines.base import EngineInfo
 from worker.engines.slots.engine import SlotEngine
-from worker.engines.transformers.loading import load_model
+from worker.engines.transformers.loading import load_model, precision_of
 from worker.engines.transformers.runner import ModelRunner
 
 
@@ -19,7 +20,7 @@ class TransformersEngine(SlotEngine[ModelRunner]):
         return EngineInfo(
             engine="transformers",
             model_name=self._artifact.name,
-            quantization=self._settings.quantization.value,
+            quantization=precision_of(self._artifact, self._settings.quantization).value,
             context_size=self._context_size,
             slots=self._settings.slots,
             gpu_layers=None,
@@ -27,6 +28,7 @@ class TransformersEngine(SlotEngine[ModelRunner]):
             artifact_bytes=self._artifact.bytes,
             memory_bytes=runner.memory_bytes if runner else None,
             device=str(runner.model.device) if runner else "none",
+            features=(Feature.LOGPROBS, Feature.RESPONSE_FORMAT),
             details=runner.details() if runner else {},
         )
 

@@ -26,12 +26,26 @@ def load_model(artifact: Artifact, settings: EngineSettings) -> "LlamaForCausalL
         )
     _keep_libraries_quiet()
     torch.set_num_threads(min(settings.n_threads, os.cpu_count() or 1))
+    precision = precision_of(artifact, settings.quantization)
     try:
-        return _read(artifact, settings.quantization, _device(settings.gpu_memory_fraction))
+        return _read(artifact, precision, _device(settings.gpu_memory_fraction))
     except ModelUnavailable:
         raise
     except Exception as error:
         raise ModelUnavailable(f"cannot load {artifact.path}: {error}") from error
+
+
+def precision_of(artifact: Artifact, asked: Quantization) -> Quantization:
+    """What the files are quantized to, if they are; else what was asked for."""
+    if artifact.quantization == "none":
+        return asked
+    try:
+        return Quantization(artifact.quantization)
+    except ValueError:
+        raise ModelUnavailable(
+            f"{artifact.path} is quantized as {artifact.quantization}, which the transformers "
+            f"engine does not run: it knows {', '.join(Quantization)}"
+        ) from None
 
 
 def _read(
@@ -46,27 +60,30 @@ def _read(
         artifact.path,
         attn_implementation=ATTENTION,
         device_map={"": device},
-        **_precision(quantization, device),
+        **_precision(quantization, device, stored=artifact.quantization != "none"),
     )
     return model.eval()
 
 
-def _precision(quantization: Quantization, device: torch.device) -> dict[str, Any]:
-    """``from_pretrained``'s arguments for a precision."""
+def _precision(quantization: Quantization, device: torch.device, *, stored: bool) -> dict[str, Any]:
+    """``from_pretrained``'s arguments; files that are quantized say themselves how."""
     from transformers import BitsAndBytesConfig
 
-    if quantization is Quantization.INT4:
-        nf4 = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_compute_dtype=torch.bfloat16,
-        )
-        return {"quantization_config": nf4, "dtype": torch.bfloat16}
+    if quantization in _DTYPES:
+        return {"dtype": _DTYPES[quantization]}
     if quantization is Quantization.INT8:
         # LLM.int8() computes in float16; a CPU is far slower in it everywhere else.
         dtype = torch.float16 if device.type == "cuda" else torch.bfloat16
-        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True), "dtype": dtype}
-    return {"dtype": _DTYPES[quantization]}
+        config = BitsAndBytesConfig(load_in_8bit=True)
+    else:
+        dtype = torch.bfloat16
+        config = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="fp4" if quantization is Quantization.FP4 else "nf4",
+            bnb_4bit_use_double_quant=quantization is Quantization.NF4_DQ,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    return {"dtype": dtype} if stored else {"quantization_config": config, "dtype": dtype}
 
 
 _DTYPES = {

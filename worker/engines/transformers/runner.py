@@ -1,17 +1,21 @@
 """The model and its cache: fills one row with a prompt, or moves all rows on by a token."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as Ids
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from worker.engines.slots.choice import Choice
 from worker.engines.slots.draw import Draw
 from worker.engines.slots.sequence import Sequence
 from worker.engines.transformers.cache import SlotCache, Window
 from worker.engines.transformers.loading import ATTENTION
 from worker.engines.transformers.memory import within_memory
-from worker.engines.transformers.sampling import sample
+from worker.engines.transformers.sampling import choose
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
@@ -61,9 +65,15 @@ class ModelRunner:
         """Cache the next piece of a sequence, up to its last id but one."""
         within_memory(self._prefill, slot, sequence)
 
-    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, tuple[int, float]]:
-        """One forward pass for all: the next id of each slot and its raw log-probability."""
+    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
+        """One forward pass for all: what comes next in each slot."""
         return within_memory(self._decode, sequences)
+
+    def score(self, ids: Ids[int]) -> Iterator[NDArray[np.float32]]:
+        """The raw logits [piece, vocab] after each of ``ids``, a piece at a time, in slot 0."""
+        for start in range(0, len(ids), self.chunk_tokens):
+            piece = list(ids[start : start + self.chunk_tokens])
+            yield within_memory(self._score, start, piece)
 
     def clear(self, slot: int) -> None:
         """Forget a row whose numbers may be bad."""
@@ -83,7 +93,14 @@ class ModelRunner:
             self._hidden_states([sequence.ids[start:end]], window)
         sequence.cached = end
 
-    def _decode(self, sequences: Mapping[int, Sequence]) -> dict[int, tuple[int, float]]:
+    def _score(self, start: int, ids: list[int]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            window = self.cache.window(slice(0, 1), [range(start, start + len(ids))])
+            logits = self.model.lm_head(self._hidden_states([ids], window)[0])
+        scores: NDArray[np.float32] = logits.float().cpu().numpy()
+        return scores
+
+    def _decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
         rows = [sequences.get(slot) for slot in range(max(sequences) + 1)]
         last_ids = [[row.ids[-1] if row else 0] for row in rows]
         columns = [[row.cached if row else self.cache.scratch] for row in rows]
@@ -91,8 +108,7 @@ class ModelRunner:
         with torch.inference_mode():
             window = self.cache.window(slice(0, len(rows)), columns)
             hidden = self._hidden_states(last_ids, window)
-            ids, logprobs = sample(self.model.lm_head(hidden[:, -1]), draws)
-        chosen = list(zip(ids.tolist(), logprobs.tolist(), strict=True))
+            chosen = choose(self.model.lm_head(hidden[:, -1]), draws)
         return {slot: chosen[slot] for slot in sequences}
 
     def _hidden_states(self, ids: list[list[int]], window: Window) -> Tensor:

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from worker.engines.slots.choice import Choice
 from worker.engines.slots.draw import Draw
+
+
+def choose(logits: Tensor, draws: Sequence[Draw]) -> list[Choice]:
+    """Choose a token for every row of ``logits`` [rows, vocab], with its likeliest rivals."""
+    ids, logprobs = sample(logits, draws)
+    tops = _tops(logits, [draw.top for draw in draws])
+    return [Choice(*row) for row in zip(ids.tolist(), logprobs.tolist(), tops, strict=True)]
 
 
 def sample(logits: Tensor, draws: Sequence[Draw]) -> tuple[Tensor, Tensor]:
@@ -15,12 +23,38 @@ def sample(logits: Tensor, draws: Sequence[Draw]) -> tuple[Tensor, Tensor]:
     temperature, top_k and top_p. Rows do not influence each other.
     """
     logits = logits.float()
-    ids = logits.argmax(-1)
+    rivals = _only(logits, draws)
+    ids = rivals.argmax(-1)
     drawn = [row for row, draw in enumerate(draws) if draw.temperature > 0]
     if drawn:
-        ids[drawn] = _inverse_cdf(logits[drawn], [draws[row] for row in drawn])
+        ids[drawn] = _inverse_cdf(rivals[drawn], [draws[row] for row in drawn])
     logprobs = logits.log_softmax(-1).gather(-1, ids[:, None])[:, 0]
     return ids, logprobs
+
+
+def _only(logits: Tensor, draws: Sequence[Draw]) -> Tensor:
+    """The logits, -inf where a row's draw does not allow an id."""
+    if all(draw.allowed is None for draw in draws):
+        return logits
+    masked = logits.clone()
+    for row, draw in enumerate(draws):
+        if draw.allowed is not None:
+            packed = torch.frombuffer(bytearray(draw.allowed), dtype=torch.uint8)
+            bits = packed[:, None].bitwise_and(2 ** torch.arange(8, dtype=torch.uint8)) > 0
+            count = min(bits.numel(), logits.shape[-1])
+            masked[row, count:] = -torch.inf
+            masked[row, :count].masked_fill_(~bits.flatten()[:count].to(logits.device), -torch.inf)
+    return masked
+
+
+def _tops(logits: Tensor, counts: Sequence[int]) -> list[tuple[tuple[int, float], ...]]:
+    """For each row its likeliest ids and their raw log-probabilities, best first."""
+    most = max(counts)
+    if most == 0:
+        return [()] * len(counts)
+    values, ids = logits.float().log_softmax(-1).topk(most, dim=-1)
+    rows = zip(ids.tolist(), values.tolist(), counts, strict=True)
+    return [tuple(zip(i[:count], v[:count], strict=True)) for i, v, count in rows]
 
 
 def _inverse_cdf(logits: Tensor, draws: Sequence[Draw]) -> Tensor:
