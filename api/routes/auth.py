@@ -1,51 +1,89 @@
-"""Logging in."""
+"""Logging in, staying in, logging out."""
 
 from fastapi import APIRouter, Request, Response
 
 from api.answers import TokenBody
-from api.deps import StateDep
+from api.deps import AccountDep, StateDep
+from api.identity.audit import audit
+from api.identity.logins import Grant
 from api.openapi import problems
 from api.problems import (
     BadRequest,
     BodyTooLarge,
+    Forbidden,
     InvalidCredentials,
     InvalidJson,
     InvalidRequest,
+    RateLimited,
     RedisUnavailable,
+    Unauthorized,
     UnsupportedMediaType,
 )
-from api.schemas import LoginRequest
+from api.requests.accounts import LogoutRequest, PasswordRequest, RefreshRequest
+from api.requests.login import LoginRequest
 from api.settings import DEFAULT_PASSWORD, is_loopback
 
-router = APIRouter(tags=["auth"])
-
-
-@router.post(
-    "/auth/login",
-    responses=problems(
-        BadRequest,
-        InvalidJson,
-        InvalidCredentials,
-        BodyTooLarge,
-        UnsupportedMediaType,
-        InvalidRequest,
-        RedisUnavailable,
-    ),
+router = APIRouter(prefix="/auth", tags=["auth"])
+_BODY = (BadRequest, InvalidJson, BodyTooLarge, UnsupportedMediaType, InvalidRequest)
+_REFUSALS = problems(InvalidCredentials, RateLimited, RedisUnavailable, *_BODY)
+_OWN_REFUSALS = problems(
+    Unauthorized, InvalidCredentials, Forbidden, RateLimited, RedisUnavailable, *_BODY
 )
+
+
+@router.post("/login", responses=_REFUSALS)
 async def login(
     body: LoginRequest, request: Request, response: Response, state: StateDep
 ) -> TokenBody:
-    """Exchange a user name and a password for an access token."""
-    response.headers["Cache-Control"] = "no-store"
+    """Exchange a user name and a password for an access token and a refresh token."""
     password = body.password.get_secret_value()
     if password == DEFAULT_PASSWORD and not is_loopback(request.scope["server"][0]):
         raise InvalidCredentials(
             "The default password works on this machine's loopback address only: "
             "set ADMIN_PASSWORD."
         )
-    await state.accounts.check(body.username, password)
+    return _body(await state.logins.log_in(body.username, password, _address(request)), response)
+
+
+@router.post("/refresh", responses=_REFUSALS)
+async def refresh(body: RefreshRequest, response: Response, state: StateDep) -> TokenBody:
+    """Exchange a refresh token for fresh ones; a second use ends the session."""
+    return _body(await state.logins.refresh(body.refresh_token), response)
+
+
+@router.post("/logout", status_code=204, responses=_OWN_REFUSALS)
+async def logout(account: AccountDep, state: StateDep, body: LogoutRequest | None = None) -> None:
+    """End this session, or all of yours: their tokens are void at once."""
+    await state.logins.log_out(account, everywhere=bool(body and body.everywhere))
+
+
+@router.post("/password", responses=_OWN_REFUSALS)
+async def change_password(
+    body: PasswordRequest,
+    account: AccountDep,
+    request: Request,
+    response: Response,
+    state: StateDep,
+) -> TokenBody:
+    """Change your password; all sessions end, and this answer begins a new one."""
+    current = body.current_password.get_secret_value()
+    await state.logins.check(account.user, current, _address(request))
+    hashed = await state.passwords.hash(body.new_password.get_secret_value())
+    await state.users.change(account.user, {"password": hashed})
+    await state.sessions.end_all(account.user)
+    audit("password.change", account.user)
+    return _body(await state.logins.open(account.user), response)
+
+
+def _body(grant: Grant, response: Response) -> TokenBody:
+    response.headers["Cache-Control"] = "no-store"
     return TokenBody(
-        access_token=state.tokens.issue(body.username),
+        access_token=grant.access_token,
         token_type="bearer",  # noqa: S106 - a scheme's name
-        expires_in=state.tokens.lifetime_seconds,
+        expires_in=grant.expires_in,
+        refresh_token=grant.refresh_token,
     )
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"

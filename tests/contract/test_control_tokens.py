@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.control_tokens import Control, Probe, hostile_strings
 from common.artifact import open_artifact
 from common.prompt import Message, Prompt, Role
 from common.tokenizer import ModelTokenizer
@@ -64,6 +65,22 @@ def control_ids(tokenizer: ModelTokenizer) -> dict[str, int]:
     """The model's 17 control tokens by their text."""
     added = tokenizer._encoder.get_added_tokens_decoder()
     return {token.content: token_id for token_id, token in added.items()}
+
+
+@pytest.mark.parametrize(
+    "engine", ["llamacpp", pytest.param("transformers", marks=pytest.mark.torch)]
+)
+def test_of_2000_hostile_strings_none_makes_a_control_token(engine: str) -> None:
+    # Given the tokenizer of an engine, and the control tokens that its own file names
+    path = default_gguf() if engine == "llamacpp" else default_safetensors()
+    artifact = open_artifact(path)
+    control = Control.of(artifact)
+    probe = Probe(ModelTokenizer.load(artifact), control)
+    # When strings made of them and of their halves are encoded, alone and in conversations
+    made = {text: probe.smuggled(text) for text in hostile_strings(control.names, 2000)}
+    # Then no id of a control token comes from any of them
+    assert {"<|im_start|>", "<|im_end|>", "<|endoftext|>"} <= set(control.names)
+    assert {text: count for text, count in made.items() if count} == {}
 
 
 @settings(max_examples=300, deadline=None)

@@ -34,6 +34,7 @@ def login(gateway: Gateway, username: str, password: str) -> httpx.Response:
 
 
 def ask_with(gateway: Gateway, authorization: str | None) -> httpx.Response:
+    gateway.redis.hsetnx("user:ada", "role", "user")
     headers = {} if authorization is None else {"Authorization": authorization}
     with gateway.stack.client() as client:
         return client.get("/jobs", headers=headers)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from api.auth import Tokens, kept_secret
+from api.auth import Tokens
 from api.problems import Unauthorized
+from common.kept import kept_secret
 
 
 def test_a_token_outlives_the_process_that_issued_it(tmp_path: Path) -> None:

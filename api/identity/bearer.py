@@ -1,0 +1,63 @@
+"""Who sends a request: an access token or an API key, checked against the user's record."""
+
+import time
+from dataclasses import replace
+
+from api.auth import Principal, Tokens
+from api.identity.api_keys import MARK, ApiKeyName
+from api.identity.audit import audit
+from api.identity.roles import Role, Scope, scopes_of
+from api.problems import Unauthorized
+from common.scripts import AsyncScripts
+
+_WHY = {
+    "revoked": "The access token was revoked: log in again.",
+    "expired": "The API key has expired.",
+    "disabled": "This user is disabled.",
+    "unknown": "There is no such user or key any more.",
+}
+
+
+class Bearers:
+    """Reads what stands in ``Authorization: Bearer``.
+
+    A token proves who it was issued to; what they may do is asked of the store each time,
+    so that a revocation, a new role and a disabled user count at once. ``first_user`` is an
+    administrator even without a record.
+    """
+
+    def __init__(self, scripts: AsyncScripts, tokens: Tokens, first_user: str) -> None:
+        self._scripts = scripts
+        self._tokens = tokens
+        self._first_user = first_user
+
+    async def read(self, bearer: str) -> Principal:
+        """Who it stands for. Raises Unauthorized, redis.RedisError."""
+        if bearer.startswith(MARK):
+            return await self._read_key(bearer)
+        claimed = self._tokens.read(bearer)
+        _, _, role, _, _ = await self._ask(
+            "token", claimed.user, claimed.session, claimed.issued_at
+        )
+        known = Role(role)
+        return replace(claimed, role=known, scopes=scopes_of(known))
+
+    async def check(self, user: str) -> None:
+        """Raises Unauthorized if the user is disabled or gone, redis.RedisError."""
+        await self._ask("token", user, "", int(time.time()) + 1)
+
+    async def _read_key(self, bearer: str) -> Principal:
+        name = ApiKeyName.parse(bearer)
+        if name is None:
+            raise Unauthorized("The API key is not valid.", error="invalid_token")
+        _, user, role, scopes, first_use = await self._ask("key", name.id, name.digest, 0)
+        if first_use:
+            audit("key.use", user, key=name.id)
+        granted = scopes_of(Role(role)) & {Scope(scope) for scope in scopes.split()}
+        return Principal(user, 0, Role(role), granted, key_id=name.id)
+
+    async def _ask(self, kind: str, name: str, secret: str, issued_at: int) -> list[str]:
+        answer = await self._scripts("identify", kind, name, secret, issued_at, self._first_user)
+        if answer[0] != "ok":
+            raise Unauthorized(_WHY[answer[0]], error="invalid_token")
+        return list(answer)

@@ -1,0 +1,38 @@
+#!lua flags=allow-oom
+-- Purpose: say who a bearer is and what they may do, as their record has it now.
+-- ARGV: 1 'token' | 'key', 2 user, or id of the key, 3 session or '', or digest of the secret,
+--   4 when the token was issued (s), 5 the user who is an administrator without a record.
+-- Returns: {'ok', user, role, scopes of the key, 1 if it is the key's first use in a minute}
+--   | {'unknown'} | {'disabled'} | {'revoked'} | {'expired'}. Writes only when a key was used.
+
+local NOTE_EVERY_MS = 60 * 1000
+local user, now, scopes, first_use = ARGV[2], now_ms(), '', 0
+
+if ARGV[1] == 'key' then
+  local key = 'apikey:' .. ARGV[2]
+  local about = redis.call('HMGET', key, 'user', 'digest', 'scopes', 'expires_ms', 'used_ms')
+  if not about[1] or about[2] ~= ARGV[3] then return { 'unknown' } end
+  local expires = tonumber(about[4] or 0)
+  if expires > 0 and expires <= now then return { 'expired' } end
+  user, scopes = about[1], about[3]
+  if now - tonumber(about[5] or 0) >= NOTE_EVERY_MS then
+    first_use = 1
+    redis.call('HSET', key, 'used_ms', int(now))
+  end
+else
+  local revoked_before = tonumber(redis.call('GET', 'revoked:' .. user) or 0)
+  if tonumber(ARGV[4]) < revoked_before then return { 'revoked' } end
+  if ARGV[3] ~= '' and redis.call('EXISTS', 'session:' .. ARGV[3]) == 0 then
+    return { 'revoked' }
+  end
+end
+
+local about = redis.call('HMGET', 'user:' .. user, 'role', 'disabled')
+if about[2] == '1' then return { 'disabled' } end
+local role = about[1]
+if user == ARGV[5] then
+  role = role or 'admin'
+elseif redis.call('EXISTS', 'user:' .. user) == 0 then
+  return { 'unknown' }
+end
+return { 'ok', user, role or 'user', scopes, first_use }
