@@ -5,12 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
-from api.deps import PrincipalDep, StateDep
+from api.deps import ReaderDep, StateDep
+from api.follow import Follower, Patience
 from api.intake import abandon
 from api.leaving import EventStream
 from api.openapi import problems
 from api.problems import InvalidRequest, JobGone, JobNotFound, RedisUnavailable, Unauthorized
-from api.stream import JobStream, StreamOptions
+from api.stream import job_frames
 
 router = APIRouter(tags=["jobs"])
 
@@ -28,23 +29,21 @@ router = APIRouter(tags=["jobs"])
 async def stream_job(
     job_id: str,
     state: StateDep,
-    principal: PrincipalDep,
+    user: ReaderDep,
     last_event_id: Annotated[
         str | None, Header(description="The last event you have; the stream goes on after it")
     ] = None,
     starting_after: Annotated[int, Query(ge=0, description="The same, as a parameter")] = 0,
 ) -> Response:
     """Follow a job from any point: replayed from the record, then live until it ends."""
-    snapshot = await state.jobs.get(principal.user, job_id)
+    snapshot = await state.jobs.get(user, job_id)
     offset = starting_after
     if last_event_id and last_event_id.isdecimal():
         offset = int(last_event_id[:18])
-    options = StreamOptions(
-        state.settings.sse_keepalive_seconds, state.settings.price_per_1k_tokens
-    )
-    stream = JobStream(state.jobs, state.watcher, options, principal.user, job_id, offset)
+    patience = Patience(state.settings.sse_keepalive_seconds)
+    follower = Follower(state.jobs, state.watcher, patience, user, job_id, offset)
 
     async def on_leave() -> None:
         await abandon(state, snapshot)
 
-    return EventStream(stream.frames(), on_leave, state.metrics.streams)
+    return EventStream(job_frames(follower), on_leave, state.metrics.streams)

@@ -4,12 +4,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.answers import JobBody
-from api.context import ExplainRequest
 from api.deps import CallerDep, StateDep
 from api.intake import REFUSALS, take_in
 from api.openapi import problems
-from api.prompts import explain_prompt
-from common.job import JobKind
+from api.requests.explain import ExplainRequest
 
 router = APIRouter(tags=["jobs"])
 
@@ -27,8 +25,4 @@ async def explain(
     body: ExplainRequest, request: Request, state: StateDep, caller: CallerDep
 ) -> Response:
     """Submit a context to be explained in plain words."""
-    context = body.context
-    prompt = explain_prompt(
-        context.analysis_type, context.symbol, context.facts, body.system_prompt
-    )
-    return await take_in(request, state, caller, JobKind.EXPLAIN, body, prompt, "context")
+    return await take_in(request, state, caller, body)

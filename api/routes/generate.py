@@ -4,12 +4,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.answers import JobBody
+from api.batches.native import take_in_batch
+from api.batches.problems import TooManyBatches
+from api.batches.views import BatchBody
 from api.deps import CallerDep, StateDep
+from api.files.problems import FilesUnavailable
 from api.intake import REFUSALS, take_in
 from api.openapi import problems
-from api.schemas import GenerateRequest
-from common.job import JobKind
-from common.prompt import Message, Prompt, Role
+from api.requests.batch import GenerateBatchRequest, GenerateOneOrMany
 
 router = APIRouter(tags=["jobs"])
 
@@ -18,17 +20,15 @@ router = APIRouter(tags=["jobs"])
     "/generate",
     status_code=202,
     responses={
-        200: {"model": JobBody, "description": "Ended within `Prefer: wait=N`"},
-        202: {"model": JobBody, "description": "Accepted: poll, wait or stream"},
-        **problems(*REFUSALS),
+        200: {"model": JobBody | BatchBody, "description": "Ended within `Prefer: wait=N`"},
+        202: {"model": JobBody | BatchBody, "description": "Accepted: poll, wait or stream"},
+        **problems(*REFUSALS, TooManyBatches, FilesUnavailable),
     },
 )
 async def generate(
-    body: GenerateRequest, request: Request, state: StateDep, caller: CallerDep
+    body: GenerateOneOrMany, request: Request, state: StateDep, caller: CallerDep
 ) -> Response:
-    """Submit a prompt."""
-    turns = [Message(Role.USER, body.prompt)]
-    if body.system_prompt is not None:
-        turns.insert(0, Message(Role.SYSTEM, body.system_prompt))
-    prompt = Prompt(messages=tuple(turns))
-    return await take_in(request, state, caller, JobKind.GENERATE, body, prompt, "prompt")
+    """Submit a prompt, or with `prompts` a batch of them."""
+    if isinstance(body, GenerateBatchRequest):
+        return await take_in_batch(request, state, caller, body, "prompts")
+    return await take_in(request, state, caller, body)

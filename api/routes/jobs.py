@@ -2,23 +2,27 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.answers import JobBody, JobListBody
+from api.conditional import IfNoneMatch, matches
 from api.deps import PrincipalDep, StateDep, WaitDep
 from api.intake import hold, job_response
+from api.listing import Filter
 from api.openapi import problems
 from api.pages import DEFAULT_LIMIT, After, Limit
 from api.problems import (
     InvalidRequest,
     JobEnded,
     JobGone,
+    JobNotFinished,
     JobNotFound,
     RedisUnavailable,
     Unauthorized,
 )
-from common.job import JobStatus
+from common.job import JobKind, JobStatus
+from common.queues import Priority
 
 router = APIRouter(tags=["jobs"])
 
@@ -36,10 +40,13 @@ async def list_jobs(
     limit: Limit = DEFAULT_LIMIT,
     after: After = None,
     status: Annotated[JobStatus | None, Query(description="Only jobs in this state")] = None,
+    priority: Annotated[Priority | None, Query(description="Only jobs of this class")] = None,
+    kind: Annotated[JobKind | None, Query(description="Only jobs made so")] = None,
 ) -> dict[str, Any]:
     """Your jobs, newest first."""
-    page = await state.listing.page(principal.user, limit, after, status)
-    return page.view(state.settings.price_per_1k_tokens)
+    wanted = Filter(status, priority, kind)
+    page = await state.listing.page(principal.user, limit, after, wanted)
+    return page.view()
 
 
 @router.get(
@@ -56,7 +63,7 @@ async def get_job(
     state: StateDep,
     principal: PrincipalDep,
     wait: WaitDep,
-    if_none_match: Annotated[str | None, Header(description="The ETag you have")] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One job as it is; with `Prefer: wait=N` once it has ended, or after N seconds."""
     snapshot = await state.jobs.get(principal.user, job_id)
@@ -65,8 +72,8 @@ async def get_job(
         headers["Preference-Applied"] = f"wait={wait}"
         if not snapshot.job.status.terminal:
             snapshot = await hold(request, state, snapshot, wait)
-    response = job_response(state, snapshot, 200, headers)
-    if _matches(if_none_match, snapshot.etag):
+    response = job_response(snapshot, 200, headers)
+    if matches(if_none_match, snapshot.etag):
         return Response(status_code=304, headers=headers)
     return response
 
@@ -75,15 +82,21 @@ async def get_job(
     "/jobs/{job_id}",
     responses={
         200: {"model": JobBody, "description": "The job, now cancelled"},
-        **problems(Unauthorized, JobNotFound, JobEnded, JobGone, InvalidRequest, RedisUnavailable),
+        204: {"description": "Erased, now or before"},
+        **problems(
+            *(Unauthorized, JobNotFound, JobEnded, JobNotFinished),
+            *(JobGone, InvalidRequest, RedisUnavailable),
+        ),
     },
 )
-async def cancel_job(job_id: str, state: StateDep, principal: PrincipalDep) -> Response:
-    """Cancel a job that waits or runs."""
-    return job_response(state, await state.jobs.cancel(principal.user, job_id), 200, {})
-
-
-def _matches(if_none_match: str | None, etag: str) -> bool:
-    """RFC 9110's weak comparison."""
-    given = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return "*" in given or etag.removeprefix("W/") in given
+async def cancel_job(
+    job_id: str,
+    state: StateDep,
+    principal: PrincipalDep,
+    erase: Annotated[bool, Query(description="Forget a job that has ended, and its text")] = False,
+) -> Response:
+    """Cancel a job that waits or runs; with `erase=true` forget one that has ended."""
+    if erase:
+        await state.jobs.erase(principal.user, job_id)
+        return Response(status_code=204)
+    return job_response(await state.jobs.cancel(principal.user, job_id), 200, {})

@@ -1,10 +1,13 @@
 """GET /jobs: one's own jobs, newest first, a page at a time."""
 
+import itertools
 from typing import Any
 
 import httpx
 import pytest
 
+from common.job import JobKind, JobStatus
+from common.queues import Priority
 from tests.support.gateway import Gateway
 
 
@@ -68,6 +71,54 @@ def test_a_walk_goes_far_enough_to_find_rare_jobs(gateway: Gateway, client: http
     assert ids(page(client, status="completed")) == ["job_rare"]
 
 
+def test_every_filter_finds_what_a_look_at_each_job_would(
+    gateway: Gateway, client: httpx.Client
+) -> None:
+    # Given jobs of every state, class and kind, many of them of the same millisecond
+    for n in range(40):
+        priority = list(Priority)[n % 4]
+        job_id = gateway.desk.submit(f"job_{n:02}", priority=priority)
+        if n % 3 == 1:
+            gateway.complete(job_id, [1])
+        elif n % 5 == 2:
+            client.delete(f"/jobs/{job_id}")
+        elif n % 7 == 3:
+            gateway.desk.claim(job_id)
+    every = {job["id"]: job for job in page(client, limit=100)["data"]}
+    filters = [
+        dict(zip(("status", "priority", "kind"), wanted, strict=True))
+        for wanted in itertools.product((None, *JobStatus), (None, *Priority), (None, *JobKind))
+    ]
+    for wanted in ({k: v for k, v in one.items() if v} for one in filters):
+        # When a filter's pages are walked by threes
+        walked: list[str] = []
+        after: dict[str, Any] = {}
+        while True:
+            one = page(client, limit=3, **wanted, **after)
+            walked += ids(one)
+            after = {"after": one["last_id"]}
+            if not one["has_more"]:
+                break
+        # Then they hold what has its marks, newest first
+        assert walked == [
+            job_id for job_id, job in every.items() if wanted.items() <= job.items()
+        ], wanted
+
+
+def test_a_filter_looks_at_no_other_jobs(gateway: Gateway, client: httpx.Client) -> None:
+    # Given 300 finished jobs and two that wait
+    for _ in range(300):
+        gateway.complete(gateway.desk.submit(), [1])
+    waiting = [gateway.desk.submit() for _ in range(2)]
+    # When those that wait are listed
+    gateway.redis.config_resetstat()
+    body = page(client, status="queued")
+    # Then few records were read for it
+    looked_at = gateway.redis.info("commandstats")["cmdstat_hget"]["calls"]
+    assert sorted(ids(body)) == sorted(waiting)
+    assert looked_at < 20
+
+
 def test_expired_jobs_leave_the_list_and_the_index(gateway: Gateway, client: httpx.Client) -> None:
     # Given three jobs, of which one has expired
     for n in range(3):
@@ -87,6 +138,8 @@ def test_expired_jobs_leave_the_list_and_the_index(gateway: Gateway, client: htt
         ({"limit": 101}, "limit"),
         ({"limit": "many"}, "limit"),
         ({"status": "done"}, "status"),
+        ({"priority": "asap"}, "priority"),
+        ({"kind": "poem"}, "kind"),
         ({"after": "job_nowhere"}, "after"),
     ],
 )

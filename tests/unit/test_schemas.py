@@ -9,9 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from api.admission import Pace
 from api.answers import JobBody
-from api.context import ExplainRequest
 from api.faults import field_errors
-from api.schemas import LIMITS, GenerateRequest
+from api.requests.explain import ExplainRequest
+from api.requests.generate import GenerateRequest
+from api.schemas import LIMITS
 from api.submission import body_digest
 from api.views import Snapshot, job_view
 from common.errors import JobError
@@ -76,8 +77,8 @@ def test_a_context_keeps_its_facts_in_order() -> None:
 
     request = ExplainRequest.model_validate({"context": context})
 
-    assert request.context.facts == {"z": 1, "a": [1, {"b": None}]}
-    assert list(request.context.facts) == ["z", "a"]
+    facts = [(name, value) for name, value, _ in request.context.given()]
+    assert facts == [("z", 1), ("a", [1, {"b": None}])]
 
 
 def test_a_body_is_the_same_with_its_defaults_written_out() -> None:
@@ -115,7 +116,7 @@ def test_any_context_is_taken_or_refused_with_a_field(facts: dict[str, Any]) -> 
         assert all(fault["field"].startswith("context") for fault in faults_found)
 
 
-@pytest.mark.parametrize("name", ["body", "query", "header", "path"])
+@pytest.mark.parametrize("name", ["body", "query", "header", "path", "=one", "="])
 def test_a_field_may_be_named_like_a_part_of_the_request(name: str) -> None:
     (fault,) = faults(GenerateRequest, {"prompt": "x", name: 1})
     assert fault["field"] == name
@@ -152,16 +153,14 @@ def test_every_view_of_a_job_is_as_documented(status: JobStatus, kind: JobKind) 
     error = JobError("timeout", "Too long.") if status is JobStatus.FAILED else None
     job = a_job(status, kind=kind, error=error, **ended)
 
-    view = job_view(
-        Snapshot(job, ahead=2, pace=Pace(1000, 3), start_in_ms=1000), price_per_1k_tokens=0.5
-    )
+    view = job_view(Snapshot(job, ahead=2, pace=Pace(1000, 3), start_in_ms=1000))
 
     documented = JobBody.model_validate(view, extra="forbid")
     assert documented.model_dump(mode="json", exclude_unset=True).keys() == view.keys()
 
 
 def test_times_are_iso_8601_in_utc() -> None:
-    view = job_view(Snapshot(a_job(JobStatus.COMPLETED, **ENDED), -1, Pace()), 0.0)
+    view = job_view(Snapshot(a_job(JobStatus.COMPLETED, **ENDED), -1, Pace()))
 
     assert view["created_at"] == "2023-11-14T22:13:20.123Z"
     assert view["expires_at"] is None
@@ -171,22 +170,24 @@ def test_times_are_iso_8601_in_utc() -> None:
 def test_a_result_that_ended_early_is_shown_only_if_there_is_text() -> None:
     for text, shown in (("", False), ("abc", True)):
         job = a_job(JobStatus.CANCELLED, text=text, **ENDED)
-        view = job_view(Snapshot(job, -1, Pace()), 0.0)
+        view = job_view(Snapshot(job, -1, Pace()))
         assert (view["result"] is not None) == shown
 
 
-def test_usage_has_a_price() -> None:
-    job = a_job(JobStatus.COMPLETED, prompt_tokens=1997, **ENDED)
+def test_usage_is_what_the_record_says() -> None:
+    used = {"prompt_tokens": 1997, "cached_tokens": 90, "cost_nano": 500_000_001}
+    job = a_job(JobStatus.COMPLETED, **used, **ENDED)
 
-    assert job_view(Snapshot(job, -1, Pace()), 0.25)["usage"] == {
+    assert job_view(Snapshot(job, -1, Pace()))["usage"] == {
         "prompt_tokens": 1997,
         "completion_tokens": 3,
         "total_tokens": 2000,
-        "cost_usd": 0.5,
+        "cached_tokens": 90,
+        "cost_usd": 0.500000001,
     }
 
 
 def test_a_waiting_job_shows_its_place_and_when_it_should_start() -> None:
     snapshot = Snapshot(a_job(JobStatus.QUEUED), ahead=5, pace=Pace(2000, 3), start_in_ms=4000)
 
-    assert job_view(snapshot, 0.0)["queue"] == {"position": 6, "eta_seconds": 4.0}
+    assert job_view(snapshot)["queue"] == {"position": 6, "eta_seconds": 4.0}

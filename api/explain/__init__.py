@@ -1,0 +1,1 @@
+"""Financial contexts and the words in which a model is asked about them."""

@@ -1,0 +1,119 @@
+"""What the submit script says, and the problem that a client hears."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from api.admission import Pace, rate_headers, seconds_until_room
+from api.prices import usd
+from api.problems import (
+    BudgetExceeded,
+    DeadlineUnmeetable,
+    IdReused,
+    JobGone,
+    KeyReused,
+    Problem,
+    QueueFull,
+    RateLimited,
+    TooManyJobs,
+    Unauthorized,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the submit script said."""
+
+    word: str
+    job_id: str
+    left: int
+    wait_ms: int
+    have: int
+    limit: int
+    rate_limit: int  #: requests allowed to this user in a minute
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is left of the caller's rate."""
+        return rate_headers(self.rate_limit, self.left, self.wait_ms)
+
+
+def raise_refusal(verdict: Verdict, pace: Pace) -> None:
+    """Raises the Problem why the job was not accepted, unless it was, now or before."""
+    if verdict.word not in ("created", "replayed"):
+        raise _PROBLEMS[verdict.word](verdict, pace)
+
+
+def _rate_limited(verdict: Verdict, _: Pace) -> Problem:
+    return RateLimited(
+        f"{verdict.rate_limit} requests a minute are allowed.",
+        retry_after=verdict.wait_ms / 1000,
+        headers=verdict.headers,
+    )
+
+
+def _queue_full(verdict: Verdict, pace: Pace) -> Problem:
+    return QueueFull(
+        f"{verdict.have} jobs wait, and this priority is let in below {verdict.limit}.",
+        retry_after=seconds_until_room(verdict.have, verdict.limit, pace),
+        headers=verdict.headers,
+    )
+
+
+def _deadline_unmeetable(verdict: Verdict, pace: Pace) -> Problem:
+    return DeadlineUnmeetable(
+        f"The job could start in about {math.ceil(verdict.have / 1000)} s, and its "
+        f"deadline is in {verdict.limit / 1000:g} s.",
+        retry_after=pace.seconds_for(1) or 1,
+        headers=verdict.headers,
+    )
+
+
+def _user_full(verdict: Verdict, pace: Pace) -> Problem:
+    return TooManyJobs(
+        f"You have {verdict.have} unfinished jobs, and {verdict.limit} are allowed.",
+        retry_after=pace.seconds_for(1) or 1,
+        headers=verdict.headers,
+    )
+
+
+def _mismatch(verdict: Verdict, _: Pace) -> Problem:
+    return KeyReused(
+        f"This Idempotency-Key made {verdict.job_id} from another body.", headers=verdict.headers
+    )
+
+
+def _budget_spent(verdict: Verdict, _: Pace) -> Problem:
+    return BudgetExceeded(
+        f"You have spent {usd(verdict.have)} of the {usd(verdict.limit)} USD that you may "
+        "spend in this month (UTC).",
+        headers=verdict.headers,
+    )
+
+
+def _exists(verdict: Verdict, _: Pace) -> Problem:
+    return IdReused(
+        "This id stands for another job: choose one that nobody else would.",
+        headers=verdict.headers,
+    )
+
+
+def _gone(_: Verdict, __: Pace) -> Problem:
+    return JobGone("The job was there, and was kept until it expired or was erased.")
+
+
+def _revoked(_: Verdict, __: Pace) -> Problem:
+    return Unauthorized("The access token was revoked.", error="invalid_token")
+
+
+_PROBLEMS: Mapping[str, Callable[[Verdict, Pace], Problem]] = {
+    "rate_limited": _rate_limited,
+    "queue_full": _queue_full,
+    "deadline_unmeetable": _deadline_unmeetable,
+    "user_full": _user_full,
+    "mismatch": _mismatch,
+    "budget_spent": _budget_spent,
+    "exists": _exists,
+    "gone": _gone,
+    "revoked": _revoked,
+}
