@@ -2,12 +2,14 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.artifact import TOKENIZER, ArtifactError
+from quantization.weights import read_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,25 @@ class Checkpoint:
 
     @property
     def quantization(self) -> str:
-        """The method by which the stored weights are quantized, or "none"."""
-        return str(self.config.get("quantization_config", {}).get("quant_method", "none"))
+        """How the stored weights are quantized, by the engines' names, or "none"."""
+        config = self.config.get("quantization_config")
+        if not config:
+            return "none"
+        if config.get("load_in_8bit"):
+            return "int8"
+        if config.get("load_in_4bit"):
+            double = "-dq" if config.get("bnb_4bit_use_double_quant") else ""
+            return f"{config.get('bnb_4bit_quant_type', 'fp4')}{double}"
+        return str(config.get("quant_method", "unknown"))
+
+    @property
+    def licence(self) -> str:
+        """The licence as the model card names it."""
+        card = self.directory / "README.md"
+        text = card.read_text("utf-8") if card.exists() else ""
+        front = text.split("\n---", 1)[0] if text.startswith("---") else ""
+        named = re.search(r"^license:\s*(\S+)", front, re.MULTILINE)
+        return named[1] if named else "see its source"
 
     @property
     def parameters(self) -> int:
@@ -90,8 +109,4 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _count_parameters(path: Path) -> int:
-    """From the file's header: eight bytes that say its length, then JSON."""
-    with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    header.pop("__metadata__", None)
-    return sum(math.prod(tensor["shape"]) for tensor in header.values())
+    return sum(math.prod(tensor["shape"]) for tensor in read_header(path).values())

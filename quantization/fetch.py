@@ -1,5 +1,6 @@
 """Makes a model ready to serve: downloads what is missing, labels it, and changes nothing else."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from common.artifact import (
     DEFAULT_GGUF,
     DEFAULT_SAFETENSORS,
+    MANIFEST,
     Artifact,
     ArtifactError,
     is_hub_id,
@@ -73,10 +75,28 @@ def _label_local(path: Path, report: Report) -> Artifact:
     artifact = _ready(path)
     if artifact is not None:
         return artifact
+    _refuse_other_weights(path if path.is_dir() else path.parent)
     report(f"reading {path}")
     write_labels = label.label_gguf if path.suffix == ".gguf" else label.label_checkpoint
     write_labels(path, {"path": str(path.resolve())})
     return open_artifact(path)
+
+
+def _refuse_other_weights(directory: Path) -> None:
+    """Raises ArtifactError where a manifest describes weights that are not these."""
+    try:
+        manifest = json.loads((directory / MANIFEST).read_text("utf-8"))
+        sizes = {file["name"]: file["bytes"] for file in manifest["files"]}
+        weights = {name: sizes[name] for name in manifest["weights"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for name, size in weights.items():
+        path = directory / name
+        if path.exists() and path.stat().st_size != size:
+            raise ArtifactError(
+                f"{path} has {path.stat().st_size} bytes, and its {MANIFEST} says {size}: it is "
+                f"cut short or was replaced. If it is what you want, delete {MANIFEST}"
+            )
 
 
 def _fetch_from_hub(hub_id: str, revision: str | None, path: Path, cache: Path) -> Artifact:
@@ -84,11 +104,19 @@ def _fetch_from_hub(hub_id: str, revision: str | None, path: Path, cache: Path) 
     if artifact is None:
         with staged(path) as stage:
             commit = hub.download_snapshot(hub_id, revision, cache, stage)
-            label.label_checkpoint(stage, {"hub": hub_id, "revision": commit}, path.name)
+            asked = {"asked": revision} if revision else {}
+            source = {"hub": hub_id, "revision": commit} | asked
+            label.label_checkpoint(stage, source, path.name)
         shutil.rmtree(cache)
         return open_artifact(path)
-    if artifact.manifest["source"].get("hub") != hub_id:
+    source = artifact.manifest["source"]
+    if source.get("hub") != hub_id:
         raise ArtifactError(f"{path} holds another model: move it, or use another --state-dir")
+    if revision and revision not in (source.get("asked"), source["revision"]):
+        raise ArtifactError(
+            f"{path} holds {hub_id} at {source['revision']}, not {revision}: move it, or use "
+            "another --state-dir"
+        )
     return artifact
 
 

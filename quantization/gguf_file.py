@@ -27,11 +27,12 @@ class TokenType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class GgufFile:
-    """The metadata of a GGUF file, by key, and the number of its parameters."""
+    """The metadata of a GGUF file, by key; its parameters' number and its tensors' types."""
 
     path: Path
     metadata: Mapping[str, Any]
     parameters: int
+    tensor_types: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> "GgufFile":
@@ -43,7 +44,8 @@ class GgufFile:
         except (OSError, ValueError) as error:
             raise ArtifactError(f"{path} is no GGUF file: {error}") from error
         metadata = {key: field.contents() for key, field in reader.fields.items()}
-        return cls(path, metadata, sum(int(tensor.n_elements) for tensor in reader.tensors))
+        parameters = sum(int(tensor.n_elements) for tensor in reader.tensors)
+        return cls(path, metadata, parameters, tuple(t.tensor_type.name for t in reader.tensors))
 
     @property
     def context_size(self) -> int:

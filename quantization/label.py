@@ -49,7 +49,7 @@ def label_checkpoint(directory: Path, source: Mapping[str, str], name: str | Non
     Manifest(
         name=name or directory.resolve().name,
         source=source,
-        licence="see its source",
+        licence=checkpoint.licence,
         format="safetensors",
         quantization=checkpoint.quantization,
         context_size=checkpoint.context_size,

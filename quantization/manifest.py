@@ -1,6 +1,5 @@
 """The label of a model: what it is, where it came from, and the digests of its files."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,7 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from common.artifact import MANIFEST, MANIFEST_SCHEMA, ArtifactError
+from common.artifact import MANIFEST, MANIFEST_SCHEMA
+from common.digests import check_digest, digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,8 @@ class Manifest:
     """What stands in manifest.json; ``common.artifact`` reads it.
 
     ``weights`` and ``files`` are names in the manifest's directory. ``source`` says where
-    the weights came from, ``tools`` which versions made the files.
+    the weights came from, ``tools`` which versions made the files, ``recipe`` how they were
+    quantized and ``finetuned`` how they were trained, if that was done here.
     """
 
     name: str
@@ -31,6 +32,8 @@ class Manifest:
     special_tokens: Mapping[str, str]
     weights: Sequence[str]
     tools: Mapping[str, str]
+    recipe: Mapping[str, Any] | None = None
+    finetuned: Mapping[str, Any] | None = None
     notes: Sequence[str] = ()
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
@@ -46,19 +49,6 @@ def verify(directory: Path, manifest: Mapping[str, Any]) -> None:
     """Compare every file with its recorded digest. Raises ArtifactError."""
     for file in manifest["files"]:
         check_digest(directory / file["name"], file["sha256"])
-
-
-def check_digest(path: Path, sha256: str) -> None:
-    """Raises ArtifactError where the content of ``path`` has another SHA-256."""
-    found = digest(path)
-    if found != sha256:
-        raise ArtifactError(f"{path} is damaged: its sha256 is {found}, not {sha256}; delete it")
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:

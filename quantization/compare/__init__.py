@@ -1,0 +1,1 @@
+"""Reads what ``measure`` wrote; makes the table, the plots and the recommendation."""
