@@ -21,6 +21,11 @@ OTHER_MODEL := $(if $(wildcard $(MODEL)/*.gguf),,$(filter-out %.gguf,$(MODEL)))
 NEEDS_TORCH := $(filter transformers,$(ENGINE))$(if $(filter-out auto,$(ENGINE)),,$(OTHER_MODEL))
 RUN_PACKAGES := $(VENV)/.run $(if $(NEEDS_TORCH),$(VENV)/.transformers)
 
+# What make quantize does; RULES such as --max-memory 12GB --min-quality 8.5 --prefer speed.
+RECIPES ?= fp16 fp32 bf16 int8 nf4 fp4 nf4-dq q8_0 q4_0 q4_1 q4_k_m
+RESULTS ?= $(or $(STATE_DIR),var)/quantization/$(or $(notdir $(patsubst %/,%,$(MODEL))),default)
+REPORT ?= docs/benchmarks/quantization.md
+
 .PHONY: help
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +63,19 @@ bench: $(VENV)/.test  ## Measure: submit, doorbell, a job end to end
 chaos: $(VENV)/.test  ## Kill, pause and cut off everything under load, and count (CHAOS_JOBS=5000)
 	@$(PY) -m benchmarks.chaos
 
+.PHONY: quantize
+quantize: $(VENV)/.workshop  ## Build, measure and compare all recipes (RECIPES, TEXT, RULES, FRESH=speed)
+	@$(PY) -m quantization fetch
+	@for recipe in $(RECIPES); do \
+	$(PY) -m quantization build --recipe $$recipe && \
+	$(PY) -m quantization measure --recipe $$recipe --json $(RESULTS)/$$recipe.json \
+	$(if $(TEXT),--text $(TEXT)) $(if $(FRESH),--fresh $(FRESH)) || exit 1; done
+	@$(PY) -m quantization compare $(RESULTS) --output $(REPORT) $(RULES)
+
+.PHONY: guard
+guard: $(VENV)/.guard  ## Train and measure the prompt guard's classifier (downloads 4 MB)
+	@$(PY) -m benchmarks.guard
+
 .PHONY: clean
 clean: stop  ## Remove the virtual environment and caches; var/ (jobs, models) stays
 	@rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .benchmarks
@@ -66,10 +84,13 @@ clean: stop  ## Remove the virtual environment and caches; var/ (jobs, models) s
 
 $(VENV)/.run: EXTRAS := api,worker,llamacpp,quantization,embedded
 $(VENV)/.transformers: EXTRAS := transformers
-$(VENV)/.test: EXTRAS := api,worker,llamacpp,quantization,embedded,transformers,test
-$(VENV)/.test: INCLUDED := $(VENV)/.run $(VENV)/.transformers
+$(VENV)/.workshop: EXTRAS := llamacpp,quantization,transformers,workshop
+$(VENV)/.workshop: INCLUDED := $(VENV)/.transformers
+$(VENV)/.guard: EXTRAS := guard
+$(VENV)/.test: EXTRAS := api,worker,llamacpp,quantization,embedded,transformers,workshop,manifests,test
+$(VENV)/.test: INCLUDED := $(VENV)/.run $(VENV)/.transformers $(VENV)/.workshop
 
-$(VENV)/.run $(VENV)/.transformers $(VENV)/.test: $(PINS) | $(VENV)/.made
+$(VENV)/.run $(VENV)/.transformers $(VENV)/.workshop $(VENV)/.guard $(VENV)/.test: $(PINS) | $(VENV)/.made
 	@echo "Installing packages: $(EXTRAS) (first time only; a minute or two) ..."
 	@$(PY) -m pip install -qq --disable-pip-version-check --constraint constraints.txt \
 		$(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL)) --editable '.[$(EXTRAS)]'

@@ -5,9 +5,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from api.examples import EXPLANATION, HEALTH, JOB, MODEL, PROBLEM, shown
 from common.commands import Verb
 from common.job import JobKind, JobStatus
 from common.queues import Priority
+from common.reloads import ReloadState
 from common.sampling import FinishReason
 
 
@@ -23,6 +25,16 @@ class ModelInfoBody(BaseModel):
     context_size: int | None
 
 
+class LikelihoodBody(BaseModel):
+    token: str
+    bytes: list[int] = Field(description="A token may end inside a character")
+    logprob: float = Field(description="Before temperature, top_p, top_k and response_format")
+
+
+class TokenLogprobsBody(LikelihoodBody):
+    top_logprobs: list[LikelihoodBody]
+
+
 class ResultBody(BaseModel):
     finish_reason: FinishReason | None
     confidence_score: float | None = Field(
@@ -31,6 +43,7 @@ class ResultBody(BaseModel):
     model_info: ModelInfoBody
     processing_time_ms: int | None = Field(description="From the first start to the end")
     tokens_used: int = Field(description="Generated tokens over all attempts, each counted once")
+    logprobs: list[TokenLogprobsBody] | None = Field(None, description="If they were asked for")
 
 
 class GenerateResultBody(ResultBody):
@@ -42,6 +55,18 @@ class ExplainResultBody(ResultBody):
     explanation: str
 
 
+class ExplanationBody(BaseModel):
+    """An explanation and nothing else, as the explanation service always answered."""
+
+    model_config = shown(EXPLANATION)
+
+    explanation: str
+    tokens_used: int
+    processing_time_ms: int | None
+    model_info: ModelInfoBody
+    confidence_score: float | None
+
+
 class JobErrorBody(BaseModel):
     code: str
     message: str
@@ -51,7 +76,8 @@ class UsageBody(BaseModel):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
-    cost_usd: float
+    cached_tokens: int = Field(description="Prompt tokens that did not have to be computed again")
+    cost_usd: float = Field(description="By the prices when it was submitted; 0 until it ends")
 
 
 class UrlsBody(BaseModel):
@@ -62,6 +88,8 @@ class UrlsBody(BaseModel):
 
 class JobBody(BaseModel):
     """A job. Times are ISO 8601 in UTC, null for what has not happened."""
+
+    model_config = shown(JOB)
 
     id: str
     object: Literal["job"]
@@ -95,6 +123,7 @@ class TokenBody(BaseModel):
     access_token: str
     token_type: Literal["bearer"]
     expires_in: int = Field(description="Seconds")
+    refresh_token: str = Field(description="For `POST /auth/refresh`, once")
 
 
 class CheckBody(BaseModel):
@@ -102,52 +131,45 @@ class CheckBody(BaseModel):
     detail: str
 
 
+class ChecksBody(BaseModel):
+    redis: CheckBody
+    workers: CheckBody
+    model: CheckBody
+    queue: CheckBody
+
+
 class HealthBody(BaseModel):
+    model_config = shown(HEALTH)
+
     status: Literal["healthy", "degraded", "unhealthy"]
     version: str
-    checks: dict[str, CheckBody]
+    checks: ChecksBody
 
 
 class ReadyBody(BaseModel):
     ready: bool
-    checks: dict[str, CheckBody]
+    checks: ChecksBody
 
 
-class WorkerBody(BaseModel):
+class WorkerReloadBody(BaseModel):
     id: str
-    kind: str
-    state: str
-    error: str | None
-    breaker: Literal["closed", "half_open", "open"] | None = Field(
-        description="The circuit breaker between its jobs and its model"
-    )
-    last_command: str | None = Field(description="The last one that it obeyed, by id")
-    slots: int
-    busy: int
-    metrics_port: int | None
-    tokens_per_second: float
+    state: ReloadState
+    error: str | None = Field(description="Why it has its old model")
+    model_name: str | None = Field(description="What it serves right now")
+    quantization: str | None
+    engine: str | None
 
 
-class StatusBody(BaseModel):
-    status: Literal["healthy", "degraded"]
-    version: str
-    workers: list[WorkerBody]
-    queue: dict[Priority, int] = Field(description="Waiting jobs")
-    running: int
-    slots: int
-    mean_job_seconds: float | None
+class ReloadBody(BaseModel):
+    """The last reload; null is what the workers were started with."""
 
-
-class EndedBody(BaseModel):
-    kind: str
-    priority: Priority
-    status: JobStatus
-    jobs: int
-
-
-class StatsBody(StatusBody):
-    dead: int = Field(description="Dead letters")
-    ended: list[EndedBody] = Field(description="Jobs that ended so far")
+    id: str
+    engine: str | None
+    model: str | None
+    quantization: str | None
+    done: bool = Field(description="Whether no worker waits or loads any more")
+    failed: bool = Field(description="Whether a worker could not load it")
+    workers: list[WorkerReloadBody]
 
 
 class CommandBody(BaseModel):
@@ -157,6 +179,8 @@ class CommandBody(BaseModel):
 
 
 class ModelBody(ModelInfoBody):
+    model_config = shown(MODEL)
+
     worker_id: str
     engine: str
     device: str
@@ -189,6 +213,8 @@ class OpenAIErrorBody(BaseModel):
 class ProblemBody(BaseModel):
     """RFC 9457, with a member for the OpenAI SDK."""
 
+    model_config = shown(PROBLEM)
+
     type: str
     title: str
     status: int
@@ -197,3 +223,4 @@ class ProblemBody(BaseModel):
     request_id: str
     error: OpenAIErrorBody
     errors: list[FieldErrorBody] = Field(default_factory=list)
+    reason: str | None = Field(None, description="The class of what the prompt guard found")

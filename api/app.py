@@ -8,15 +8,18 @@ from collections.abc import AsyncIterator
 import structlog
 from fastapi import FastAPI
 
-from api.auth import kept_secret
+from api import heap
+from api.description import DESCRIPTION, TAGS, operation_id
 from api.docs import install_docs
 from api.handlers import install_handlers
 from api.metrics import service_version
 from api.middleware import BodyLimit, RequestContext
-from api.openapi import DESCRIPTION, install_openapi
-from api.routes import admin, auth, dead, events, explain, generate, health, jobs, metrics, model
+from api.openapi import install_openapi
+from api.routes import MODULES, files, metrics
 from api.settings import ApiSettings
 from api.state import State, build_state
+from api.webhooks import events as webhook_events
+from common.kept import kept_secret
 from common.logs import configure_logs
 from common.settings import read_settings
 
@@ -37,14 +40,19 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
+        openapi_tags=TAGS,
+        generate_unique_id_function=operation_id,
+        webhooks=webhook_events.router,
     )
     app.state.caravan = state
     install_handlers(app)
     install_openapi(app)
     install_docs(app)
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit, limit=settings.max_body_bytes, exempt=frozenset({files.UPLOAD_PATH})
+    )
     app.add_middleware(RequestContext, metrics=state.metrics)
-    for module in (auth, generate, explain, jobs, events, health, model, admin, dead):
+    for module in MODULES:
         app.include_router(module.router)
     if settings.prometheus_enabled:
         app.include_router(metrics.router)
@@ -57,15 +65,22 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: State = app.state.caravan
     if state.settings.has_default_password:
         log.warning("the default password is in use: set ADMIN_PASSWORD before anybody else can")
+    heap.return_large_blocks()
     missing = await state.counter.why_unavailable()
     if missing:
         log.warning("jobs are refused until the model is there", error=missing)
-    listening = asyncio.create_task(state.watcher.run(), name="events")
+    heap.trim()
+    tasks = [
+        asyncio.create_task(state.watcher.run(), name="events"),
+        asyncio.create_task(state.batching.feeder.run(), name="batches"),
+        asyncio.create_task(state.presence.run(), name="presence"),
+    ]
     try:
         yield
     finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await state.close()
 
 

@@ -1,14 +1,15 @@
-"""Access tokens: signed, short-lived, checked without asking anybody."""
+"""Access tokens: signed and short-lived; what they say is checked against the store."""
 
-import secrets
+import hashlib
 import time
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import jwt
 
-from api.problems import Unauthorized
+from api.identity.roles import Role, Scope
+from api.problems import Forbidden, Unauthorized
 
 ALGORITHM = "HS256"
 ISSUER = "caravan"
@@ -18,21 +19,39 @@ TYPE = "at+jwt"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks, by a token issued at this second (0: by no token)."""
+    """Who asks, by a token issued at this second (0: by no token), and what they may do."""
 
     user: str
     issued_at: int
+    role: Role = Role.USER
+    scopes: frozenset[Scope] = frozenset()
+    session: str = ""  #: of the login that the token came from
+    key_id: str = ""  #: of the API key, where it was one
+
+    def require(self, scope: Scope) -> None:
+        """Raises Forbidden if this is not among what they may do."""
+        if scope in self.scopes:
+            return
+        if scope is Scope.ADMIN:
+            raise Forbidden("Only an administrator may do this.")
+        what = "API key" if self.key_id else f"role {self.role}"
+        raise Forbidden(f"This needs the scope {scope}, which your {what} does not have.")
 
 
 class Tokens:
-    """Issues and reads access tokens."""
+    """Issues and reads access tokens.
 
-    def __init__(self, secret: str, lifetime_seconds: int) -> None:
-        self._secret = secret
+    A token names its key by ``kid``: during a change of the secret those of the previous
+    one stay good. The name only chooses among these two; nothing else in a token does.
+    """
+
+    def __init__(self, secret: str, lifetime_seconds: int, previous: str | None = None) -> None:
         self.lifetime_seconds = lifetime_seconds
+        self._kid = _kid(secret)
+        self._keys = {_kid(key): key for key in (previous, secret) if key}
 
-    def issue(self, user: str) -> str:
-        """A fresh token for ``user``."""
+    def issue(self, user: str, role: Role = Role.USER, session: str = "") -> str:
+        """A fresh token for ``user``; it dies with the session, if it has one."""
         now = int(time.time())
         claims = {
             "iss": ISSUER,
@@ -41,42 +60,41 @@ class Tokens:
             "iat": now,
             "exp": now + self.lifetime_seconds,
             "jti": uuid.uuid4().hex,
+            "role": role.value,
+            **({"sid": session} if session else {}),
         }
-        return jwt.encode(claims, self._secret, ALGORITHM, {"typ": TYPE})
+        headers = {"typ": TYPE, "kid": self._kid}
+        return jwt.encode(claims, self._keys[self._kid], ALGORITHM, headers)
 
     def read(self, token: str) -> Principal:
-        """Who the token stands for. Raises Unauthorized."""
+        """Who the token was issued to; the caller asks what they may do. Raises Unauthorized."""
         try:
-            whole = jwt.decode_complete(
-                token,
-                self._secret,
-                algorithms=[ALGORITHM],
-                issuer=ISSUER,
-                audience=AUDIENCE,
-                options={"require": ["iss", "aud", "sub", "iat", "exp", "jti"]},
-            )
+            whole = self._decode(token)
         except jwt.ExpiredSignatureError as error:
             raise Unauthorized(
                 "The access token has expired: log in again.", error="invalid_token"
             ) from error
         except jwt.InvalidTokenError as error:
             raise Unauthorized("The access token is not valid.", error="invalid_token") from error
-        if whole["header"].get("typ") != TYPE:
+        claims, session = whole["payload"], whole["payload"].get("sid", "")
+        if whole["header"].get("typ") != TYPE or not isinstance(session, str):
             raise Unauthorized("This is no access token.", error="invalid_token")
-        return Principal(whole["payload"]["sub"], whole["payload"]["iat"])
+        return Principal(claims["sub"], int(claims["iat"]), session=session)
+
+    def _decode(self, token: str) -> dict[str, Any]:
+        key = self._keys.get(jwt.get_unverified_header(token).get("kid", self._kid))
+        if key is None:
+            raise jwt.InvalidTokenError("its key is not ours")
+        return jwt.decode_complete(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            issuer=ISSUER,
+            audience=AUDIENCE,
+            options={"require": ["iss", "aud", "sub", "iat", "exp", "jti"]},
+        )
 
 
-def kept_secret(path: Path) -> str:
-    """The signing key in ``path``, made on first use, so that a restart voids no token."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48))
-        try:
-            path.hardlink_to(draft)  # the first of several gateways wins, with a whole file
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text().strip()
+def _kid(secret: str) -> str:
+    """The public name of a key."""
+    return hashlib.sha256(b"kid:" + secret.encode()).hexdigest()[:16]

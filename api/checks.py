@@ -38,9 +38,13 @@ class Checks:
         """Each check, with a sentence."""
         state = self.state
         if state is None:
-            return {"redis": _said(False, "Redis does not answer.")}
+            unknown = _said(False, "Unknown while Redis does not answer.")
+            return {
+                "redis": _said(False, "Redis does not answer."),
+                **dict.fromkeys(("workers", "model", "queue"), unknown),
+            }
         waiting = sum(state.waiting.values())
-        ready, alive = len(state.ready), len(state.workers)
+        ready, alive = len(state.ready), len(state.inference)
         return {
             "redis": _said(True, "Redis answers."),
             "workers": _said(ready > 0, f"{ready} of {alive} workers ready."),

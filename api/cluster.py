@@ -34,7 +34,12 @@ class Worker:
     @property
     def ready(self) -> bool:
         """Whether it takes jobs."""
-        return self.state == "ready"
+        return self.state == "ready" and self.runs_jobs
+
+    @property
+    def runs_jobs(self) -> bool:
+        """Whether it is there for jobs; the others send webhooks."""
+        return self.kind != "webhooks"
 
     @classmethod
     def from_hash(cls, worker_id: str, raw: Mapping[str, str]) -> "Worker":
@@ -63,6 +68,12 @@ class ClusterState:
     running: int
     pace: Pace
     totals: Mapping[tuple[str, str, str], int]
+    backlog: int = 0  #: lines of batches that are not in the queue yet
+
+    @property
+    def inference(self) -> list[Worker]:
+        """The workers that are there for jobs."""
+        return [worker for worker in self.workers if worker.runs_jobs]
 
     @property
     def ready(self) -> list[Worker]:
@@ -73,10 +84,10 @@ class ClusterState:
     @property
     def trouble(self) -> str:
         """Why no worker is ready, in one sentence."""
-        if not self.workers:
+        if not self.inference:
             return "No worker is running."
-        errors = [worker.error for worker in self.workers if worker.error]
-        return errors[0] if errors else f"The worker is {self.workers[0].state}."
+        errors = [worker.error for worker in self.inference if worker.error]
+        return errors[0] if errors else f"The worker is {self.inference[0].state}."
 
 
 class Cluster:
@@ -93,9 +104,10 @@ class Cluster:
         pipe.zcard(keys.LEASES)
         pipe.hget(keys.PACE, "mean_ms")
         pipe.hgetall(keys.TOTALS)
+        pipe.zcard(keys.BATCH_BACKLOG)
         for priority in Priority:
             pipe.zcard(priority.waiting)
-        (seconds, _), beats, running, mean_ms, totals, *waiting = await pipe.execute()
+        (seconds, _), beats, running, mean_ms, totals, backlog, *waiting = await pipe.execute()
         alive = [worker for worker, beat in beats if beat > seconds * 1000 - ALIVE_MS]
         workers = await self._workers(alive)
         return ClusterState(
@@ -104,6 +116,7 @@ class Cluster:
             running=running,
             pace=Pace(int(mean_ms or 0), sum(w.slots for w in workers if w.ready)),
             totals={_labels(name): int(count) for name, count in totals.items()},
+            backlog=backlog,
         )
 
     async def _workers(self, ids: list[str]) -> tuple[Worker, ...]:

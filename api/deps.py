@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
+from redis.exceptions import RedisError
 
 from api.auth import Principal
+from api.identity.roles import Scope
 from api.problems import Forbidden, InvalidRequest, Unauthorized
 from api.schemas import LIMITS
 from api.state import State, state_of
@@ -17,7 +19,14 @@ from api.submission import Origin
 MAX_WAIT_SECONDS = 60
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="From POST /auth/login")
+_stream_token = APIKeyQuery(
+    name="token",
+    scheme_name="StreamToken",
+    auto_error=False,
+    description="From POST /jobs/{job_id}/stream-token",
+)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _WAIT = re.compile(r"\s*wait\s*=\s*\"?(\d{1,9})\"?\s*", re.IGNORECASE)
 _KEY = re.compile(r'"(?P<quoted>[!-~]{1,255})"|(?P<bare>[!#-~][!-~]{0,254})')
 
@@ -25,32 +34,78 @@ StateDep = Annotated[State, Depends(state_of)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def principal(state: StateDep, credentials: Credentials) -> Principal:
-    """Who asks. Raises Unauthorized."""
+async def bearer(state: StateDep, credentials: Credentials) -> Principal:
+    """Who asks, whatever they want. Raises Unauthorized."""
     if credentials is None:
-        raise Unauthorized("Send an access token as Authorization: Bearer <token>.")
-    return state.tokens.read(credentials.credentials)
+        raise Unauthorized("Send an access token or API key as Authorization: Bearer <token>.")
+    return await state.bearers.read(credentials.credentials)
+
+
+BearerDep = Annotated[Principal, Depends(bearer)]
+
+
+async def principal(request: Request, principal: BearerDep) -> Principal:
+    """Who asks, if they may read, or write with another method. Raises Unauthorized, Forbidden."""
+    principal.require(Scope.READ if request.method in _SAFE else Scope.WRITE)
+    return principal
+
+
+async def account(principal: BearerDep) -> Principal:
+    """Who asks, by a login: no API key may change its own account. Raises Forbidden."""
+    if principal.key_id:
+        raise Forbidden("Log in for this: an API key may not do it.")
+    return principal
+
+
+#: For routes of one's own password, sessions and keys.
+AccountDep = Annotated[Principal, Depends(account)]
 
 
 async def anonymous_or_principal(state: StateDep, credentials: Credentials) -> Principal | None:
     """Who asks, if they say so credibly."""
     try:
-        return state.tokens.read(credentials.credentials) if credentials else None
-    except Unauthorized:
+        return await state.bearers.read(credentials.credentials) if credentials else None
+    except (Unauthorized, RedisError):
         return None
 
 
 PrincipalDep = Annotated[Principal, Depends(principal)]
 
 
-async def admin(state: StateDep, principal: PrincipalDep) -> Principal:
+async def reader(
+    job_id: str,
+    state: StateDep,
+    credentials: Credentials,
+    token: Annotated[str | None, Depends(_stream_token)] = None,
+) -> str:
+    """Whose job may be followed, by an access token or a stream token. Raises Unauthorized."""
+    if token is not None:
+        user = state.stream_tokens.read(token, job_id)
+        await state.bearers.check(user)
+        return user
+    who = await bearer(state, credentials)
+    who.require(Scope.READ)
+    return who.user
+
+
+#: The user for whom a stream is opened.
+ReaderDep = Annotated[str, Depends(reader)]
+
+
+async def admin(principal: PrincipalDep) -> Principal:
     """Who asks, if they run the service. Raises Forbidden."""
-    if principal.user != state.settings.admin_username:
-        raise Forbidden("Only an administrator may do this.")
+    principal.require(Scope.ADMIN)
+    return principal
+
+
+async def observer(principal: PrincipalDep) -> Principal:
+    """Who asks, if they may read the operator's numbers. Raises Forbidden."""
+    principal.require(Scope.METRICS)
     return principal
 
 
 AdminDep = Annotated[Principal, Depends(admin)]
+ObserverDep = Annotated[Principal, Depends(observer)]
 MaybePrincipalDep = Annotated[Principal | None, Depends(anonymous_or_principal)]
 
 

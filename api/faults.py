@@ -7,11 +7,21 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api.context import ExplainRequest
-from api.schemas import LIMITS, GenerateRequest, LoginRequest, OutOfLimits
+from api.requests.explain import ExplainRequest
+from api.requests.generate import GenerateRequest
+from api.requests.login import LoginRequest
+from api.requests.webhooks import EndpointRequest
+from api.schemas import LIMITS, OutOfLimits
 
-_MODELS: tuple[type[BaseModel], ...] = (GenerateRequest, ExplainRequest, LoginRequest)
+_MODELS: tuple[type[BaseModel], ...] = (
+    GenerateRequest,
+    ExplainRequest,
+    LoginRequest,
+    EndpointRequest,
+)
 _KNOWN = sorted({name for model in _MODELS for name in model.model_fields})
+#: How the name of a union's member begins, where pydantic has one in a path.
+TAG = "="
 _SECRET = frozenset({"password"})
 _SHOWN_CHARACTERS = 100
 _SHOWN_ERRORS = 20
@@ -26,6 +36,18 @@ _BOUNDS = {
     "max_length": "at most {} long",
     "expected": "{}",
 }
+#: pydantic's name of what a value is not -> what it should be.
+_TYPES = {
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "float_type": "a number",
+    "int_type": "an integer",
+    "list_type": "a list",
+    "model_attributes_type": "an object",
+    "model_type": "an object",
+    "string_pattern_mismatch": "text of another form",
+    "string_type": "text",
+}
 
 
 def field_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -37,9 +59,11 @@ def field_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _field_error(error: Mapping[str, Any]) -> dict[str, Any]:
-    path = [str(part) for part in error["loc"][1:]]
+    given = [str(part) for part in error["loc"][1:]]
+    path = [part for part in given if not part.startswith(TAG)]
     if error["type"] == "extra_forbidden":
-        return _unknown(path, error["input"])
+        own = [] if path and path[-1] == given[-1] else given[-1:]  # a name that looks like a tag
+        return _unknown(path + own, error["input"])
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, OutOfLimits):
         where = ".".join([*path, cause.path]) if cause.path else ".".join(path)
@@ -63,8 +87,12 @@ def _limit(path: list[str], error: Mapping[str, Any]) -> str:
     if len(path) == len(names) and names and names[-1] in LIMITS:
         return str(LIMITS[names[-1]])
     context = error.get("ctx", {})
-    said = [words.format(context[name]) for name, words in _BOUNDS.items() if name in context]
-    return " and ".join(said) or error["type"]
+    said = [
+        words.format(str(context[name]).removesuffix(".0"))
+        for name, words in _BOUNDS.items()
+        if name in context
+    ]
+    return " and ".join(said) or _TYPES.get(error["type"], error["type"])
 
 
 def _shown(field: str, limit: str, value: Any, message: str) -> dict[str, Any]:

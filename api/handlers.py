@@ -30,6 +30,7 @@ from api.problems import (
     UnsupportedMediaType,
 )
 from api.state import state_of
+from api.v1.problems import InvalidParameter
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -48,6 +49,8 @@ def install_handlers(app: FastAPI) -> None:
 
 def problem_response(request: Request, problem: Problem) -> Response:
     """The answer, counted where metrics want it."""
+    if isinstance(problem, InvalidRequest) and request.url.path.startswith("/v1/"):
+        problem = InvalidParameter.like(problem)
     metrics = state_of(request).metrics
     if isinstance(problem, RateLimited):
         metrics.rate_limited.inc()

@@ -7,10 +7,13 @@ from starlette.responses import JSONResponse, Response
 from structlog.contextvars import bind_contextvars
 
 from api.deps import Caller
+from api.guard.problems import PromptRefused
+from api.jobs import Submitted
 from api.leaving import ClientLeft, while_connected
 from api.problems import (
     BadRequest,
     BodyTooLarge,
+    BudgetExceeded,
     DeadlineUnmeetable,
     InvalidJson,
     InvalidRequest,
@@ -25,12 +28,11 @@ from api.problems import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from api.schemas import JobRequest
+from api.requests.job import JobRequest
 from api.state import State
 from api.submission import Submission
 from api.views import Snapshot, job_view
-from common.job import JobKind, OnDisconnect
-from common.prompt import Prompt
+from common.job import OnDisconnect
 
 log = structlog.get_logger()
 
@@ -39,9 +41,11 @@ REFUSALS = (
     BadRequest,
     InvalidJson,
     Unauthorized,
+    BudgetExceeded,
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidRequest,
+    PromptRefused,
     KeyReused,
     RateLimited,
     TooManyJobs,
@@ -54,32 +58,38 @@ REFUSALS = (
 
 
 async def take_in(
-    request: Request,
-    state: State,
-    caller: Caller,
-    kind: JobKind,
-    body: JobRequest,
-    prompt: Prompt,
-    field: str,
+    request: Request, state: State, caller: Caller, body: JobRequest, job_id: str | None = None
 ) -> Response:
     """Submit, and answer 202 with the job, or 200 if it ended while the client waited.
 
-    ``field`` of the body is to blame if the prompt is too long. Raises Problem.
+    A ``job_id`` is the client's own: 200 too where it was there before. Raises Problem.
     """
-    tokens = await state.counter.count(prompt, field)
-    submission = Submission(caller.principal, kind, body, prompt, tokens, caller.origin)
+    prompt = body.to_prompt(state.fence)
+    tokens = await state.counter.count(prompt, body.prompt_field)
+    submission = Submission(
+        caller.principal, body.job_kind, body, prompt, tokens, caller.origin, job_id
+    )
     submitted = await state.jobs.submit(submission)
+    known = submitted.replayed and job_id is not None
+    return await answer(request, state, submitted, caller.wait, 200 if known else 202)
+
+
+async def answer(
+    request: Request, state: State, submitted: Submitted, wait: int | None, unfinished: int = 202
+) -> Response:
+    """The job's answer, held back up to ``wait`` seconds: 200 if it has ended by then."""
     snapshot, headers = submitted.snapshot, submitted.headers
     bind_contextvars(job_id=snapshot.job.id)
     headers["Location"] = f"/jobs/{snapshot.job.id}"
     if submitted.replayed:
         headers["Idempotency-Replayed"] = "true"
-    if caller.wait is None:
-        return job_response(state, snapshot, 202, headers)
-    headers["Preference-Applied"] = f"wait={caller.wait}"
+    if wait is None:
+        return job_response(snapshot, unfinished, headers)
+    headers["Preference-Applied"] = f"wait={wait}"
     if not snapshot.job.status.terminal:
-        snapshot = await hold(request, state, snapshot, caller.wait)
-    return job_response(state, snapshot, 200 if snapshot.job.status.terminal else 202, headers)
+        snapshot = await hold(request, state, snapshot, wait)
+    status = 200 if snapshot.job.status.terminal else unfinished
+    return job_response(snapshot, status, headers)
 
 
 async def hold(request: Request, state: State, snapshot: Snapshot, seconds: int) -> Snapshot:
@@ -104,13 +114,9 @@ async def abandon(state: State, snapshot: Snapshot) -> None:
             log.warning("a job that nobody wants goes on", job_id=job.id, error=str(error))
 
 
-def job_response(
-    state: State, snapshot: Snapshot, status: int, headers: dict[str, str]
-) -> JSONResponse:
+def job_response(snapshot: Snapshot, status: int, headers: dict[str, str]) -> JSONResponse:
     """The job, its version, and when to ask again."""
     headers["ETag"] = snapshot.etag
     if not snapshot.job.status.terminal:
         headers["Retry-After"] = str(snapshot.retry_after)
-    return JSONResponse(
-        job_view(snapshot, state.settings.price_per_1k_tokens), status, headers=headers
-    )
+    return JSONResponse(job_view(snapshot), status, headers=headers)

@@ -9,13 +9,17 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from api.admission import Pace, rate_headers
+from api.admission import Pace
 from api.capacity import StoreMemory
-from api.problems import JobEnded, JobGone, JobNotFound, StoreFull
+from api.guard.screen import Screen
+from api.problems import JobEnded, JobGone, JobNotFinished, JobNotFound, StoreFull
+from api.served import Serving
 from api.settings import ApiSettings
-from api.submission import Submission, Verdict, check_timeout, raise_refusal, submit_arguments
+from api.submission import Submission, check_timeout, submit_arguments
+from api.verdicts import Verdict, raise_refusal
 from api.views import Snapshot
 from api.watch import Watcher
+from api.webhooks.destination import check_destination
 from common import keys
 from common.broker import Doorbells
 from common.events import Chunk, parse_entry
@@ -45,35 +49,47 @@ class Jobs:
         doorbells: Doorbells,
         watcher: Watcher,
         settings: ApiSettings,
+        serving: Serving,
+        screen: Screen,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._doorbells = doorbells
         self._watcher = watcher
         self._settings = settings
+        self._serving = serving
+        self._screen = screen
         self._memory = StoreMemory(redis)
 
     async def submit(self, submission: Submission) -> Submitted:
         """Write a job down and ring for it, in one round trip. Raises Problem."""
-        check_timeout(submission.request, self._settings)
+        await self.check(submission)
         if await self._memory.is_short():
             raise StoreFull("The job store takes nothing new until results expire.", retry_after=60)
-        job_id = new_job_id()
+        known_id = submission.job_id is not None
+        job_id = submission.job_id or new_job_id()
         doorbell = self._doorbells.render(job_id, submission.request.priority)
         arguments = submit_arguments(submission, job_id, doorbell, self._settings)
         calls = [("submit", tuple(arguments)), ("read", (job_id,))]
         if self._settings.preemption and submission.request.priority in MAY_PREEMPT:
             calls.append(("preempt", ()))
         answer, seen, *_ = await self._scripts.pipeline(calls)
-        verdict, limit = Verdict(*answer), self._settings.rate_limit_per_minute
-        raise_refusal(verdict, _pace(seen), limit)
+        verdict = Verdict(*answer)
+        raise_refusal(verdict, _pace(seen))
         if verdict.job_id != job_id:
             seen = await self._scripts("read", verdict.job_id)
         return Submitted(
             _owned(seen, submission.principal.user),
-            verdict.job_id != job_id,
-            rate_headers(limit, verdict.left, verdict.wait_ms),
+            verdict.job_id != job_id or (known_id and verdict.word == "replayed"),
+            verdict.headers,
         )
+
+    async def check(self, submission: Submission) -> None:
+        """What may be wrong with a job by itself, a line of a batch too. Raises Problem."""
+        check_timeout(submission.request, self._settings)
+        check_destination("webhook_url", submission.request.webhook_url, self._settings)
+        await self._serving.check(submission.request)
+        await self._screen.check(submission)
 
     async def get(self, user: str, job_id: str) -> Snapshot:
         """One job of this user. Raises JobNotFound, JobGone."""
@@ -125,6 +141,22 @@ class Jobs:
             )
         return snapshot
 
+    async def cancel_all(self, user: str) -> None:
+        """End every unfinished job of this user."""
+        for job_id in await cast("Any", self._redis.smembers(keys.user_active(user))):
+            await self._scripts("cancel", job_id, user, uuid.uuid4().hex)
+
+    async def erase(self, user: str, job_id: str) -> None:
+        """Forget an ended job and its text, now or before. Raises JobNotFound, JobNotFinished."""
+        _check_id(job_id)
+        answer, *status = await self._scripts("erase", job_id, user)
+        if answer == "unfinished":
+            raise JobNotFinished.about(
+                "status", "an ended one", status[0], f"is {status[0]}: cancel the job first"
+            )
+        if answer == "unknown":
+            raise JobNotFound("There is no such job.")
+
 
 def _check_id(job_id: str) -> None:
     """A malformed id is an unknown one, and never a key in Redis."""
@@ -149,8 +181,4 @@ def _pace(seen: list[Any]) -> Pace:
 def _chunk_after(job_id: str, entry_id: str, fields: dict[str, str], offset: int) -> Chunk:
     """An entry of a job's stream, without what belongs to its first ``offset`` tokens."""
     chunk = parse_entry(job_id, entry_id, fields)
-    known = offset - chunk.offset
-    if known <= 0:
-        return chunk
-    characters = sum(int(n) for n in fields["lengths"].split(",")[:known])
-    return Chunk(job_id, offset, chunk.tokens - known, chunk.text[characters:])
+    return chunk.without(offset - chunk.offset)

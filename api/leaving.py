@@ -1,7 +1,7 @@
 """Clients that go away in the middle of an answer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -49,13 +49,15 @@ class EventStream(Response):
         frames: AsyncGenerator[bytes],
         on_leave: Callable[[], Awaitable[None]],
         open_streams: Gauge,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._frames = frames
         self._on_leave = on_leave
         self._open_streams = open_streams
         self.status_code = 200
         self.background = None
-        self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        own = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        self.init_headers({**(headers or {}), **own})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         with self._open_streams.track_inprogress():

@@ -1,52 +1,53 @@
 """A user's jobs, newest first, a page at a time."""
 
-from collections.abc import Sequence
-from typing import cast
-
-from redis.asyncio import Redis
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from api.jobs import Jobs
-from api.pages import Page, rank_after
+from api.pages import Page, unknown_cursor
 from common import keys
-from common.job import JobStatus
+from common.job import JobKind, JobStatus
+from common.queues import Priority
+from common.scripts import AsyncScripts
 
-#: Index entries looked at in one go.
-_STRIDE = 200
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which jobs are wanted; None is any."""
+
+    status: JobStatus | None = None
+    priority: Priority | None = None
+    kind: JobKind | None = None
+
+    def lists(self, user: str) -> Iterator[str]:
+        """The keys of the lists that hold such jobs and few others."""
+        if self == Filter():
+            yield keys.user_jobs(user)
+            return
+        for phase in [_phase(self.status)] if self.status else sorted({*map(_phase, JobStatus)}):
+            for priority in [self.priority] if self.priority else Priority:
+                for kind in [self.kind] if self.kind else JobKind:
+                    yield keys.user_jobs_of(user, phase, priority, kind)
 
 
 class Listing:
-    """Walks the index of a user's jobs; entries whose record has expired are dropped."""
+    """Reads pages from the lists that the scripts keep."""
 
-    def __init__(self, redis: "Redis", jobs: Jobs) -> None:
-        self._redis = redis
+    def __init__(self, scripts: AsyncScripts, jobs: Jobs) -> None:
+        self._scripts = scripts
         self._jobs = jobs
 
-    async def page(
-        self, user: str, limit: int, after: str | None, status: JobStatus | None
-    ) -> Page:
+    async def page(self, user: str, limit: int, after: str | None, wanted: Filter) -> Page:
         """Up to ``limit`` jobs older than ``after``. Raises InvalidRequest."""
-        index = keys.user_jobs(user)
-        start = await rank_after(self._redis, index, after)
-        found: list[str] = []
-        while len(found) <= limit:
-            entries = await self._redis.zrevrange(index, start, start + _STRIDE - 1)
-            ids = cast("list[str]", entries)
-            if not ids:
-                break
-            states = await self._statuses(ids)
-            gone = [job_id for job_id, state in zip(ids, states, strict=True) if state is None]
-            if gone:
-                await self._redis.zrem(index, *gone)
-            found += [
-                job_id
-                for job_id, state in zip(ids, states, strict=True)
-                if state is not None and status in (None, state)
-            ]
-            start += len(ids) - len(gone)
-        return Page(await self._jobs.get_many(user, found[:limit]), len(found) > limit)
+        lists = tuple(wanted.lists(user))
+        word, *answer = await self._scripts(
+            "list", user, limit, after or "", wanted.status or "", *lists
+        )
+        if word == "unknown":
+            raise unknown_cursor(after or "")
+        more, *found = answer
+        return Page(await self._jobs.get_many(user, found), bool(more))
 
-    async def _statuses(self, ids: Sequence[str]) -> list[str | None]:
-        pipe = self._redis.pipeline(transaction=False)
-        for job_id in ids:
-            pipe.hget(keys.job(job_id), "status")
-        return list(await pipe.execute())
+
+def _phase(status: JobStatus) -> str:
+    return status if status.terminal else "active"

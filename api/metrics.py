@@ -49,6 +49,12 @@ class Metrics:
         self.auth_failures = Counter(
             "llama_auth_failures", "Logins and tokens refused", registry=self.registry
         )
+        self.prompt_guard = Counter(
+            "llama_prompt_guard",
+            "Prompts that the guard looked at, by its verdict and each rule that spoke up",
+            ["verdict", "rule"],
+            registry=self.registry,
+        )
         build = Gauge("llama_build_info", "Always 1", ["version"], registry=self.registry)
         build.labels(service_version()).set(1)
         ProcessCollector(registry=self.registry)
@@ -91,4 +97,8 @@ class _StateCollector(Collector):
         running = GaugeMetricFamily("llama_running_jobs", "Jobs under a lease", state.running)
         workers = GaugeMetricFamily("llama_ready_workers", "Workers that take jobs")
         workers.add_metric([], len(state.ready))
-        yield from (requests, depth, memory, speed, running, workers)
+        backlog = GaugeMetricFamily(
+            "llama_batch_backlog", "Lines of batches that are not in the queue yet"
+        )
+        backlog.add_metric([], state.backlog)
+        yield from (requests, depth, memory, speed, running, workers, backlog)

@@ -71,14 +71,18 @@ class RequestContext:
 
 
 class BodyLimit:
-    """Refuses bodies over ``limit`` bytes, declared or streamed."""
+    """Refuses bodies over ``limit`` bytes, declared or streamed.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    ``exempt`` paths look after their own size: what they take is never held in memory.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, exempt: frozenset[str] = frozenset()) -> None:
         self._app = app
         self._limit = limit
+        self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self._exempt:
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "")

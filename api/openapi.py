@@ -1,37 +1,31 @@
-"""Every refusal in the API's description: each route names the problems it may answer."""
+"""The API's description: FastAPI's own, with what all routes have in common."""
 
-from itertools import groupby
-from operator import attrgetter
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from api.answers import ProblemBody
-from api.problems import MEDIA_TYPE, Problem
+from api.refusals import complete, problems
 
-DESCRIPTION = """
-A queue-driven inference service for quantized Llama models.
-
-Submit with `POST /generate` or `POST /explain`, which answer 202 at once; then poll
-`GET /jobs/{id}`, hold the answer with `Prefer: wait=N`, or stream `GET /jobs/{id}/events`.
-Log in with `POST /auth/login` first. Errors are `application/problem+json`.
-"""
+__all__ = ["install_openapi", "problems"]
 
 
-def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route that may raise these."""
-    ordered = sorted(kinds, key=attrgetter("status"))
-    return {
-        status: {
-            "description": "; ".join(f"`{kind.code}`: {kind.title}" for kind in group),
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
-        }
-        for status, group in groupby(ordered, key=attrgetter("status"))
-    }
+#: One server-sent event.
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string"},
+        "data": {"type": "string", "description": "JSON, or `[DONE]` at the end of some streams"},
+    },
+    "required": ["data"],
+}
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Add the problem's schema, to which all routes refer."""
+    """Add the problem's schema, to which all routes refer, and the refusals of each."""
     generate = app.openapi
 
     def described() -> dict[str, Any]:
@@ -42,12 +36,46 @@ def install_openapi(app: FastAPI) -> None:
         components = schema.setdefault("components", {}).setdefault("schemas", {})
         components.update(own.pop("$defs", {}))
         components["ProblemBody"] = own
-        for path in schema["paths"].values():
-            for operation in path.values():
+        _restore_examples(components)
+        for section in ("paths", "webhooks"):
+            for path, operation in _operations(schema, section):
                 _drop_frameworks_own(operation["responses"])
+                _describe_contents(operation["responses"])
+                if section == "paths":
+                    complete(path, operation)
         return schema
 
     app.openapi = described  # type: ignore[method-assign]
+
+
+def _operations(schema: dict[str, Any], section: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in schema.get(section, {}).items():
+        for operation in methods.values():
+            yield path, operation
+
+
+def _restore_examples(components: dict[str, Any]) -> None:
+    """FastAPI drops the nulls of the examples that it finds in models."""
+    for model in _models(BaseModel):
+        extra = model.model_config.get("json_schema_extra")
+        if isinstance(extra, dict) and "examples" in extra and model.__name__ in components:
+            components[model.__name__]["examples"] = extra["examples"]
+
+
+def _models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _models(model)
+
+
+def _describe_contents(responses: dict[str, Any]) -> None:
+    """Say what FastAPI does not know: which routes answer no JSON, and what an event is."""
+    for response in responses.values():
+        content = response.get("content", {})
+        if content.get("application/json") == {"schema": {}}:
+            del content["application/json"]
+        if content.get("text/event-stream") == {"schema": {"type": "string"}}:
+            content["text/event-stream"] = {"schema": _EVENT}
 
 
 def _drop_frameworks_own(responses: dict[str, Any]) -> None:

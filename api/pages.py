@@ -26,9 +26,9 @@ class Page:
     jobs: Sequence[Snapshot]
     has_more: bool
 
-    def view(self, price_per_1k_tokens: float) -> dict[str, Any]:
+    def view(self) -> dict[str, Any]:
         """The list of the API."""
-        data = [job_view(snapshot, price_per_1k_tokens) for snapshot in self.jobs]
+        data = [job_view(snapshot) for snapshot in self.jobs]
         return {
             "object": "list",
             "data": data,
@@ -38,11 +38,16 @@ class Page:
         }
 
 
-async def rank_after(redis: Redis, index: str, after: str | None) -> int:
+async def rank_after(redis: Redis, index: str, after: str | None, noun: str = "job") -> int:
     """Where a page of the sorted set ``index`` begins, newest first. Raises InvalidRequest."""
     if after is None:
         return 0
     rank = await redis.zrevrank(index, after)
     if rank is None:
-        raise InvalidRequest.about("after", "a job id", after[:100], "names no job of this list")
+        raise unknown_cursor(after, noun)
     return cast("int", rank) + 1
+
+
+def unknown_cursor(after: str, noun: str = "job") -> InvalidRequest:
+    """The refusal of a cursor that leads nowhere."""
+    return InvalidRequest.about("after", f"{noun} id", after[:100], f"names no {noun} of this list")

@@ -1,29 +1,36 @@
 """Everything that a client may be told went wrong: one tree, one body.
 
 Problem
-├── 400 BadRequest, InvalidJson
+├── 400 BadRequest, InvalidJson, NotSupported
 ├── 401 Unauthorized, InvalidCredentials
+├── 402 BudgetExceeded
 ├── 403 Forbidden
-├── 404 NotFound, JobNotFound        405 MethodNotAllowed
-├── 409 JobEnded                     410 JobGone
+├── 404 NotFound, JobNotFound, UserNotFound
+├── 405 MethodNotAllowed
+├── 409 JobEnded, JobNotFinished, NoResult, NameTaken, NotYourself
+├── 410 JobGone
 ├── 413 BodyTooLarge                 415 UnsupportedMediaType
-├── 422 InvalidRequest, KeyReused
+├── 422 InvalidRequest, KeyReused, IdReused, PromptRefused
 ├── 429 RateLimited, TooManyJobs
 ├── 500 InternalError
 └── 503 RedisUnavailable, StoreFull, QueueFull, DeadlineUnmeetable, ModelUnavailable
 
+``api/v1``, ``api/files`` and other packages add their own branches.
 The body is RFC 9457's, with a member ``error`` as the OpenAI SDK reads it.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar, Self
 
 from fastapi import HTTPException
 from starlette.responses import JSONResponse
 
 MEDIA_TYPE = "application/problem+json"
+#: The OpenAI SDK would sleep, or ask again too early, for a ``Retry-After`` beyond this.
+LONGEST_RETRY_SECONDS = 60
 
 
 class Problem(HTTPException):
@@ -33,6 +40,7 @@ class Problem(HTTPException):
     code: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Something went wrong here"
     kind: ClassVar[str] = "invalid_request_error"
+    final: ClassVar[bool] = False  #: asking again, as the OpenAI SDK does by itself, is no use
 
     def __init__(
         self,
@@ -45,6 +53,10 @@ class Problem(HTTPException):
         shown = dict(headers or {})
         if retry_after is not None:
             shown["Retry-After"] = str(max(1, math.ceil(retry_after)))
+            shown["retry-after-ms"] = str(max(1, math.ceil(retry_after * 1000)))
+        conflict = self.status == HTTPStatus.CONFLICT
+        if self.final or conflict or (retry_after or 0) > LONGEST_RETRY_SECONDS:
+            shown["x-should-retry"] = "false"
         super().__init__(self.status, detail, shown)
         self.errors = errors
 
@@ -96,6 +108,10 @@ class InvalidJson(Problem):
     status, code, title = 400, "invalid-json", "The body is not JSON"
 
 
+class NotSupported(Problem):
+    status, code, title = 400, "not-supported", "No worker here can do this"
+
+
 class Unauthorized(Problem):
     status, code, title = 401, "unauthorized", "A valid access token is needed"
     kind = "authentication_error"
@@ -113,6 +129,11 @@ class InvalidCredentials(Problem):
         super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
 
 
+class BudgetExceeded(Problem):
+    status, code, title = 402, "budget-exceeded", "This month's budget is spent"
+    kind = "insufficient_quota"
+
+
 class Forbidden(Problem):
     status, code, title = 403, "forbidden", "This is not yours to do"
     kind = "permission_error"
@@ -126,12 +147,32 @@ class JobNotFound(Problem):
     status, code, title = 404, "job-not-found", "No such job"
 
 
+class UserNotFound(Problem):
+    status, code, title = 404, "user-not-found", "No such user"
+
+
 class MethodNotAllowed(Problem):
     status, code, title = 405, "method-not-allowed", "This method is not offered here"
 
 
 class JobEnded(Problem):
     status, code, title = 409, "job-ended", "The job has already ended"
+
+
+class JobNotFinished(Problem):
+    status, code, title = 409, "job-not-finished", "The job has not ended yet"
+
+
+class NoResult(Problem):
+    status, code, title = 409, "no-result", "The job ended without a result"
+
+
+class NameTaken(Problem):
+    status, code, title = 409, "name-taken", "The name is not free"
+
+
+class NotYourself(Problem):
+    status, code, title = 409, "not-yourself", "Another administrator must do this"
 
 
 class JobGone(Problem):
@@ -152,6 +193,10 @@ class InvalidRequest(Problem):
 
 class KeyReused(Problem):
     status, code, title = 422, "idempotency-key-reuse", "The key was used for another body"
+
+
+class IdReused(Problem):
+    status, code, title = 422, "job-id-reuse", "The id stands for another job"
 
 
 class RateLimited(Problem):

@@ -1,22 +1,11 @@
-"""What clients may send, and the one table of every field's default and limits."""
+"""The one table of every field's default and limits, and what request models are made of."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-)
-
-from common.job import OnDisconnect
-from common.queues import Priority
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +50,24 @@ LIMITS: Mapping[str, Limit] = {
     "symbol": Limit(1, 32, unit="characters"),
     "username": Limit(1, 64, unit="characters"),
     "password": Limit(1, 256, unit="characters"),
+    "new password": Limit(8, 256, unit="characters"),
+    "key name": Limit(1, 64, unit="characters"),
     "limit": Limit(1, 100, 20, "jobs"),
+    "model": Limit(1, 256, unit="characters"),
+    "message": Limit(0, 100_000, unit="characters"),
+    "messages": Limit(1, 256, unit="messages"),
+    "label": Limit(0, 512, unit="characters"),
+    "top_logprobs": Limit(0, 20, unit="tokens"),
+    "completion logprobs": Limit(0, 5, unit="tokens"),
+    "logprobs": Limit(0, 20, unit="tokens"),
+    "logprobs kept": Limit(0, 40_960, unit="log-probabilities"),
+    "schema": Limit(2, 16_384, unit="characters of JSON"),
+    "webhook_url": Limit(8, 2048, unit="characters"),
+    "url": Limit(8, 2048, unit="characters"),
+    "events": Limit(1, 14, unit="events"),
+    "webhook_events": Limit(1, 14, unit="events"),
+    "description": Limit(0, 256, unit="characters"),
+    "endpoints": Limit(0, 20, unit="endpoints"),
     "Idempotency-Key": Limit(1, 255, unit="visible ASCII characters"),
 }
 
@@ -110,13 +116,6 @@ def length(name: str) -> StringConstraints:
     return StringConstraints(min_length=int(limit.minimum), max_length=int(limit.maximum))
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-StopString = Annotated[str, length("stop string"), AfterValidator(clean)]
-MetadataKey = Annotated[str, length("metadata key"), AfterValidator(clean)]
-MetadataValue = Annotated[str, length("metadata value"), AfterValidator(clean)]
 SpokenText = AfterValidator(_spoken)
 
 
@@ -124,67 +123,3 @@ class Body(BaseModel):
     """A request body: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class JobRequest(Body):
-    """What every kind of job may ask for."""
-
-    system_prompt: Annotated[str, length("system_prompt"), SpokenText] | None = Field(
-        None, description="Who the model is and how it should answer"
-    )
-    max_tokens: int = number(
-        "max_tokens", "Tokens to generate at most; the end of the context may come first"
-    )
-    temperature: float = number("temperature", "0 always takes the most probable token")
-    top_p: float = number("top_p", "Sample from the smallest set with this probability; 1 is off")
-    top_k: int = number("top_k", "Sample from so many of the most probable tokens; 0 is off")
-    stop: (
-        Annotated[
-            list[StopString],
-            BeforeValidator(_listed, json_schema_input_type=str | list[str]),
-            Field(min_length=int(LIMITS["stop"].minimum), max_length=int(LIMITS["stop"].maximum)),
-        ]
-        | None
-    ) = Field(None, description="A string, or up to 8; the text ends before the first one")
-    seed: int | None = number("seed", "Makes a generation reproducible")
-    priority: Priority = Field(Priority.NORMAL, description="Which queue the job waits in")
-    deadline_seconds: float | None = number(
-        "deadline_seconds", "From now; the job expires if it has not ended by then"
-    )
-    queue_ttl_seconds: int = number("queue_ttl_seconds", "How long it may wait for a free slot")
-    timeout_seconds: int | None = number(
-        "timeout_seconds", "Run time over all attempts; at most REQUEST_TIMEOUT, its default"
-    )
-    result_ttl_seconds: int | None = number(
-        "result_ttl_seconds", "How long the result is kept; RESULT_TTL_SECONDS by default"
-    )
-    on_disconnect: OnDisconnect = Field(
-        OnDisconnect.CONTINUE,
-        description="What becomes of the job when a client that waits for it or streams it leaves",
-    )
-    metadata: dict[MetadataKey, MetadataValue] = Field(
-        default_factory=dict, max_length=16, description="Yours; comes back with the job"
-    )
-
-
-class GenerateRequest(JobRequest):
-    """Generate text from a prompt."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"prompt": "The future of AI is", "max_tokens": 50}]}
-    )
-
-    prompt: Annotated[str, length("prompt"), SpokenText] = Field(
-        description="What the user says; longer than the model's context is refused"
-    )
-
-
-class LoginRequest(Body):
-    """A user name and its password."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"username": "admin", "password": "admin123"}]}
-    )
-
-    username: Annotated[str, length("username")]
-    password: SecretStr = Field(min_length=1, max_length=int(LIMITS["password"].maximum))

@@ -2,26 +2,19 @@
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass
+from typing import Any, cast
 
-from api.admission import Pace, class_limit, rate_headers, seconds_until_room
+from api.admission import class_limit
 from api.auth import Principal
-from api.problems import (
-    DeadlineUnmeetable,
-    InvalidRequest,
-    KeyReused,
-    QueueFull,
-    RateLimited,
-    TooManyJobs,
-    Unauthorized,
-)
-from api.schemas import JobRequest
+from api.prices import frozen_prices
+from api.problems import InvalidRequest
+from api.requests.job import JobRequest
 from api.settings import ApiSettings
 from common import keys
 from common.job import RECORD_VERSION, JobKind, Work
 from common.prompt import Prompt
-from common.sampling import Sampling
+from common.sampling import ResponseFormat, Sampling
 from common.scripts import Argument
 
 
@@ -35,6 +28,19 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A client that waits for its job on one connection, and may try again if that is cut.
+
+    ``retry`` is 0 on its first try. An ``answerable`` call is one whose retry may take over
+    the job of an earlier try.
+    """
+
+    waiter: str
+    retry: int
+    answerable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """A request that may become a job."""
 
@@ -44,18 +50,8 @@ class Submission:
     prompt: Prompt
     prompt_tokens: int
     origin: Origin
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the submit script said."""
-
-    word: str
-    job_id: str
-    left: int
-    wait_ms: int
-    have: int
-    limit: int
+    job_id: str | None = None  #: chosen by the client
+    call: Call | None = None
 
 
 def submit_arguments(
@@ -64,17 +60,15 @@ def submit_arguments(
     """ARGV of submit.lua."""
     request, origin = submission.request, submission.origin
     user = submission.principal.user
-    key = ""
-    if origin.idempotency_key is not None:
-        scope = json.dumps([user, submission.kind, origin.idempotency_key])
-        key = keys.idempotency(hashlib.sha256(scope.encode()).hexdigest())
-    fields = _record_fields(submission, settings)
+    key = idempotency_key(user, request.route or submission.kind, origin)
+    digest = body_digest(request)
+    fields = {**record_fields(submission, settings), **_call_fields(submission, digest)}
     return [
         job_id,
         user,
         request.priority.value,
         key,
-        body_digest(request),
+        digest,
         class_limit(settings.max_queue_size, request.priority),
         settings.max_jobs_per_user,
         int((request.deadline_seconds or 0) * 1000),
@@ -86,13 +80,40 @@ def submit_arguments(
     ]
 
 
+def idempotency_key(user: str, route: str, origin: Origin) -> str:
+    """Where the client's Idempotency-Key is kept; '' if it sent none."""
+    if origin.idempotency_key is None:
+        return ""
+    scope = json.dumps([user, route, origin.idempotency_key])
+    return keys.idempotency(hashlib.sha256(scope.encode()).hexdigest())
+
+
 def body_digest(request: JobRequest) -> str:
     """The same for bodies that mean the same, defaults written out or not."""
-    canonical = json.dumps(request.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return _digest(request.model_dump(mode="json"))
+
+
+def _digest(value: Any) -> str:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _record_fields(submission: Submission, settings: ApiSettings) -> dict[str, Argument]:
+def _call_fields(submission: Submission, body: str) -> dict[str, Argument]:
+    """Who waits for the job, and by what a retry that sends no key is known."""
+    call = submission.call
+    if call is None:
+        return {}
+    keyless = call.answerable and submission.origin.idempotency_key is None
+    scope = [submission.principal.user, submission.request.route, body]
+    return {
+        "waiter": call.waiter,
+        "retry": call.retry,
+        "call": _digest(scope) if keyless else "",
+    }
+
+
+def record_fields(submission: Submission, settings: ApiSettings) -> dict[str, Argument]:
+    """What the record of a job says that the submit script does not."""
     request, origin = submission.request, submission.origin
     sampling = Sampling(
         max_tokens=request.max_tokens,
@@ -101,6 +122,8 @@ def _record_fields(submission: Submission, settings: ApiSettings) -> dict[str, A
         top_k=request.top_k,
         stop=tuple(request.stop or ()),
         seed=request.seed,
+        logprobs=request.logprobs,
+        response_format=cast("ResponseFormat | None", request.response_format),
     )
     timeout = request.timeout_seconds or settings.request_timeout
     result_ttl = request.result_ttl_seconds or settings.result_ttl_seconds
@@ -115,6 +138,9 @@ def _record_fields(submission: Submission, settings: ApiSettings) -> dict[str, A
         "request_id": origin.request_id,
         "traceparent": origin.traceparent,
         "metadata": json.dumps(request.metadata),
+        "webhook": request.record_webhook(),
+        **request.view_fields(),
+        "prices": frozen_prices(settings.model_prices, settings.price_per_1k_tokens),
     }
 
 
@@ -129,43 +155,3 @@ def check_timeout(request: JobRequest, settings: ApiSettings) -> None:
         wanted,
         f"must be at most {limit} (REQUEST_TIMEOUT)",
     )
-
-
-def raise_refusal(verdict: Verdict, pace: Pace, rate_limit: int) -> None:
-    """Raises the Problem why the job was not accepted, unless it was, now or before."""
-    rates = rate_headers(rate_limit, verdict.left, verdict.wait_ms)
-    match verdict.word:
-        case "created" | "replayed":
-            return
-        case "rate_limited":
-            raise RateLimited(
-                f"{rate_limit} requests a minute are allowed.",
-                retry_after=verdict.wait_ms / 1000,
-                headers=rates,
-            )
-        case "queue_full":
-            raise QueueFull(
-                f"{verdict.have} jobs wait, and this priority is let in below {verdict.limit}.",
-                retry_after=seconds_until_room(verdict.have, verdict.limit, pace),
-                headers=rates,
-            )
-        case "deadline_unmeetable":
-            raise DeadlineUnmeetable(
-                f"The job could start in about {math.ceil(verdict.have / 1000)} s, and its "
-                f"deadline is in {verdict.limit / 1000:g} s.",
-                retry_after=pace.seconds_for(1) or 1,
-                headers=rates,
-            )
-        case "user_full":
-            raise TooManyJobs(
-                f"You have {verdict.have} unfinished jobs, and {verdict.limit} are allowed.",
-                retry_after=pace.seconds_for(1) or 1,
-                headers=rates,
-            )
-        case "mismatch":
-            raise KeyReused(
-                f"This Idempotency-Key made {verdict.job_id} from another body.", headers=rates
-            )
-        case "revoked":
-            raise Unauthorized("The access token was revoked.", error="invalid_token")
-    raise ValueError(f"submit answered {verdict.word}")

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.admission import Pace
+from api.prices import usd
+from api.v1.pieces import token_logprobs
 from common.job import Job, JobKind, JobStatus, pairs
 
 _NO_MODEL = {"model_name": None, "quantization": None, "gpu_layers": None, "context_size": None}
@@ -45,7 +47,7 @@ class Snapshot:
         return min(30, max(1, round(seconds / 2)))
 
 
-def job_view(snapshot: Snapshot, price_per_1k_tokens: float) -> dict[str, Any]:
+def job_view(snapshot: Snapshot) -> dict[str, Any]:
     """The Job of the API."""
     job = snapshot.job
     return {
@@ -54,15 +56,15 @@ def job_view(snapshot: Snapshot, price_per_1k_tokens: float) -> dict[str, Any]:
         "kind": job.kind.value,
         "status": job.status.value,
         "priority": job.priority.value,
-        "created_at": _iso(job.created_ms),
-        "started_at": _iso(job.started_ms),
-        "completed_at": _iso(job.completed_ms),
-        "expires_at": _iso(job.expires_ms),
+        "created_at": iso(job.created_ms),
+        "started_at": iso(job.started_ms),
+        "completed_at": iso(job.completed_ms),
+        "expires_at": iso(job.expires_ms),
         "attempts": job.attempts,
         "queue": queue_view(snapshot),
-        "result": _result(job),
+        "result": result_view(job),
         "error": {"code": job.error.code, "message": job.error.message} if job.error else None,
-        "usage": usage_view(job, price_per_1k_tokens),
+        "usage": usage_view(job),
         "urls": {
             "self": f"/jobs/{job.id}",
             "events": f"/jobs/{job.id}/events",
@@ -83,28 +85,30 @@ def queue_view(snapshot: Snapshot) -> dict[str, Any] | None:
     }
 
 
-def usage_view(job: Job, price_per_1k_tokens: float) -> dict[str, Any]:
-    """Tokens and what they cost, each counted once over all attempts."""
-    total = job.prompt_tokens + job.tokens
+def usage_view(job: Job) -> dict[str, Any]:
+    """Tokens, each counted once over all attempts; what they cost is known at the end."""
     return {
         "prompt_tokens": job.prompt_tokens,
         "completion_tokens": job.tokens,
-        "total_tokens": total,
-        "cost_usd": round(total * price_per_1k_tokens / 1000, 8),
+        "total_tokens": job.prompt_tokens + job.tokens,
+        "cached_tokens": job.cached_tokens,
+        "cost_usd": usd(job.cost_nano),
     }
 
 
-def _result(job: Job) -> dict[str, Any] | None:
+def result_view(job: Job) -> dict[str, Any] | None:
     """What was made: all of it, or what there was when the job ended otherwise."""
     if not job.status.terminal or (job.status is not JobStatus.COMPLETED and not job.text):
         return None
-    common = {
+    common: dict[str, Any] = {
         "finish_reason": job.finish_reason.value if job.finish_reason else None,
         "confidence_score": _rounded(job.confidence, 4),
         "model_info": {**_NO_MODEL, **job.model_info},
         "processing_time_ms": job.processing_ms,
         "tokens_used": job.tokens,
     }
+    if job.logprobs is not None:
+        common["logprobs"] = token_logprobs(job.logprobs)
     if job.kind is JobKind.EXPLAIN:
         return {"explanation": job.text, **common}
     return {"text": job.text, **common, "tokens_per_second": _rounded(job.tokens_per_second, 2)}
@@ -114,7 +118,7 @@ def _rounded(number: float | None, digits: int) -> float | None:
     return None if number is None else round(number, digits)
 
 
-def _iso(ms: int) -> str | None:
+def iso(ms: int) -> str | None:
     """Milliseconds since 1970 as ISO 8601 in UTC; None for never."""
     if not ms:
         return None

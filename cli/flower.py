@@ -16,13 +16,13 @@ def flower_options(settings: LauncherSettings) -> list[str]:
     """Flower's options. They stay in this process: its command line shows no password."""
     return [
         f"--port={settings.flower_port}",
-        "--address=127.0.0.1",
+        f"--address={settings.flower_host}",
         "--basic-auth=" + ":".join(flower_login(settings)),
         "--persistent=true",
         f"--db={settings.state / 'flower' / 'flower.db'}",
         "--state-save-interval=10000",
         "--max-tasks=10000",
-        "--tasks-columns=uuid,name,state,received,started,runtime,worker",
+        "--tasks-columns=uuid,name,args,state,received,started,runtime,worker",
     ]
 
 

@@ -26,7 +26,7 @@ def launch(settings: LauncherSettings, supervisor: Supervisor) -> None:
     """
     check_ports(settings)
     make_directories(settings.state)
-    if settings.engine is not EngineName.ECHO:
+    if needs_model(settings):
         fetch_model()
     flower_login(settings)
     stack = Stack.of(settings, next_free(settings.metrics_port))
@@ -49,6 +49,13 @@ def check_ports(settings: LauncherSettings) -> None:
         raise NotStartedError(f"Taken by another program: port {ports}. Try: make run {others}")
 
 
+def needs_model(settings: LauncherSettings) -> bool:
+    """Whether the engine reads files; openai needs at most a tokenizer, if MODEL names one."""
+    if settings.engine is EngineName.OPENAI:
+        return bool(settings.model)
+    return settings.engine is not EngineName.ECHO
+
+
 def fetch_model() -> None:
     """Get the model's files; the workshop tells on stderr how that goes."""
     command = [sys.executable, "-m", "quantization", "fetch"]
@@ -67,6 +74,7 @@ def environment(settings: LauncherSettings, stack: Stack, supervisor: Supervisor
             "CARAVAN_EMBEDDED": str(settings.embedded).lower(),
             "CARAVAN_PYTHON": sys.executable,
             "CARAVAN_SOCKET": str(supervisor.socket),
+            "CARAVAN_OTHER_METRICS_PORT": str(next_free(stack.metrics_port + 1)),
             "CARAVAN_VALKEY": str(find_server()) if settings.embedded else "",
             "METRICS_PORT": str(stack.metrics_port),
             "REDIS_PORT": str(settings.redis_port),

@@ -18,6 +18,7 @@ class LauncherSettings(CommonSettings):
     api_host: str = "127.0.0.1"
     api_port: Port = 8000
     metrics_port: Port = 9090
+    flower_host: str = "127.0.0.1"
     flower_port: Port = 5555
     redis_port: Port = 6380
     appendfsync: Literal["everysec", "always"] = "everysec"

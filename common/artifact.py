@@ -45,17 +45,25 @@ class Artifact:
     chat_template: str | None
     manifest: Mapping[str, Any]
 
+    @property
+    def recipe(self) -> str | None:
+        """The recipe by which the workshop made it; None for weights as they came."""
+        recipe = self.manifest.get("recipe")
+        return None if recipe is None else str(recipe["name"])
+
 
 def resolve_model(model: str | None, engine: str, state_dir: Path) -> Path:
     """Where the files of MODEL are, or will be once fetched.
 
-    ``model`` is a directory, a .gguf file or a hub id; none is the default model, in the
+    ``model`` is a folder of models, a path to one, a .gguf file or a hub id; none is the default model, in the
     format that ``engine`` reads. Raises ArtifactError for anything else.
     """
     models = state_dir / "models"
     if not model:
         name = DEFAULT_SAFETENSORS if engine == "transformers" else DEFAULT_GGUF
         return _single_gguf(models / name)
+    if "/" not in model and (models / model).is_dir():
+        return _single_gguf(models / model)
     path = Path(model).expanduser()
     if path.exists() or path.is_absolute() or path.suffix == ".gguf":
         return _single_gguf(path)

@@ -8,6 +8,7 @@ exactly as Celery's own publisher would send it.
 import base64
 import json
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
@@ -18,13 +19,19 @@ from common.queues import Priority
 #: The Celery task that runs a job; its only argument is the job id.
 TASK_NAME = "generate"
 
+#: What an inference worker consumes.
+JOB_QUEUES = tuple(priority.queue for priority in Priority)
+
 _JOB_ID = "@JOB_ID@"
 _BODY = "@BODY@"
 _DELIVERY_TAG = "@DELIVERY_TAG@"
 
 
-def create_celery(redis_url: str) -> Celery:
-    """Build the Celery app: early ack, one message a free slot, no result backend."""
+def create_celery(redis_url: str, queues: Sequence[str] = JOB_QUEUES) -> Celery:
+    """Build the Celery app: early ack, one message a free slot, no result backend.
+
+    Its worker consumes ``queues``.
+    """
     app = Celery("caravan", broker=redis_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
@@ -43,9 +50,9 @@ def create_celery(redis_url: str) -> Celery:
             "global_keyprefix": "",
         },
         task_acks_late=False,
-        task_default_queue=Priority.NORMAL.queue,
+        task_default_queue=Priority.NORMAL.queue if queues is JOB_QUEUES else queues[0],
         task_ignore_result=True,
-        task_queues=[Queue(priority.queue, routing_key=priority.queue) for priority in Priority],
+        task_queues=[Queue(name, routing_key=name) for name in queues],
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_disable_prefetch=True,
         worker_hijack_root_logger=False,

@@ -14,6 +14,7 @@ class JobErrorCode(StrEnum):
     QUEUE_TTL = "queue_ttl"  #: it waited longer than it was allowed to
     TIMEOUT = "timeout"  #: it ran longer than it was allowed to
     ENGINE_ERROR = "engine_error"  #: the model failed on it, on every attempt
+    BUDGET = "budget"  #: a line of a batch whose user had spent this month's budget
     WORKER_LOST = "worker_lost"  #: the worker died under it, again and again
 
 

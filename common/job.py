@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Any
 
 from common.errors import JobError
+from common.logprobs import TokenLogprobs, load_logprobs
 from common.prompt import Prompt
 from common.queues import Priority
-from common.sampling import FinishReason, Sampling
+from common.sampling import FinishReason, ResponseFormat, Sampling
 
 #: The version of the record; a reader accepts its own and older ones.
 RECORD_VERSION = 1
@@ -41,6 +42,14 @@ class JobKind(StrEnum):
     EXPLAIN = "explain"
 
 
+class Api(StrEnum):
+    """The part of /v1 that made a job: its answers have that shape."""
+
+    CHAT = "chat"
+    COMPLETIONS = "completions"
+    RESPONSES = "responses"
+
+
 class OnDisconnect(StrEnum):
     """What a job does when the client that waits for it goes away."""
 
@@ -57,7 +66,8 @@ class Work:
 
     def to_json(self) -> str:
         """The form stored in the record."""
-        return json.dumps({"prompt": self.prompt.to_dict(), "sampling": asdict(self.sampling)})
+        given = {name: value for name, value in asdict(self.sampling).items() if value is not None}
+        return json.dumps({"prompt": self.prompt.to_dict(), "sampling": given})
 
     @classmethod
     def from_json(cls, text: str) -> "Work":
@@ -65,6 +75,8 @@ class Work:
         raw = json.loads(text)
         sampling = raw["sampling"]
         sampling["stop"] = tuple(sampling["stop"])
+        if "response_format" in sampling:
+            sampling["response_format"] = ResponseFormat(**sampling["response_format"])
         return cls(Prompt.from_dict(raw["prompt"]), Sampling(**sampling))
 
 
@@ -93,8 +105,11 @@ class Job:
     revision: int = 1
     prompt_tokens: int = 0
     tokens: int = 0
+    cost_nano: int = 0  #: billionths of a dollar, known at the end
     eta_ms: int = -1  #: how long it was expected to wait when it was submitted; -1: unknown
-    logprob_sum: float = 0.0
+    cached_tokens: int = 0  #: of the prompt's tokens, those that the engine still had
+    logprob_sum: float | None = 0.0  #: None where the engine knows no probabilities
+    stored_logprobs: str = ""
     text: str = ""
     ids: str = ""
     lengths: str = ""
@@ -105,6 +120,8 @@ class Job:
     traceparent: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     model_info: dict[str, Any] = field(default_factory=dict)
+    api: Api | None = None  #: None for the native API
+    asked: dict[str, Any] = field(default_factory=dict)  #: what its view there must repeat
 
     @classmethod
     def from_hash(cls, raw: Mapping[str, str]) -> "Job":
@@ -119,7 +136,8 @@ class Job:
             priority=Priority(raw["priority"]),
             status=JobStatus(raw["status"]),
             work=Work.from_json(raw["work"]),
-            logprob_sum=float(raw.get("logprob_sum") or 0.0),
+            logprob_sum=float(raw["logprob_sum"]) if raw.get("logprob_sum") else None,
+            stored_logprobs=raw.get("logprobs", ""),
             text=raw.get("text", ""),
             ids=raw.get("ids", ""),
             lengths=raw.get("lengths", ""),
@@ -130,13 +148,17 @@ class Job:
             traceparent=raw.get("traceparent", ""),
             metadata=json.loads(raw.get("metadata") or "{}"),
             model_info=json.loads(raw.get("model_info") or "{}"),
+            api=Api(raw["api"]) if raw.get("api") else None,
+            asked=json.loads(raw.get("asked") or "{}"),
             **numbers,
         )
 
     @property
     def confidence(self) -> float | None:
         """The geometric mean of the chosen tokens' probabilities, 0..1; uncalibrated."""
-        return math.exp(self.logprob_sum / self.tokens) if self.tokens else None
+        if self.logprob_sum is None or not self.tokens:
+            return None
+        return math.exp(self.logprob_sum / self.tokens)
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -157,6 +179,13 @@ class Job:
         triples = zip(digits[::3], digits[1::3], digits[2::3], strict=True)
         return tuple(high << 12 | middle << 6 | low for high, middle, low in triples)
 
+    @property
+    def logprobs(self) -> list[TokenLogprobs] | None:
+        """Of an ended job, one entry a token; None unless they were asked for."""
+        if self.work.sampling.logprobs is None:
+            return None
+        return load_logprobs(self.stored_logprobs)
+
     def text_after(self, offset: int) -> str:
         """The text that the tokens after the first ``offset`` released."""
         lengths = [int(n) for n in self.lengths.split(",") if n]
@@ -166,7 +195,7 @@ class Job:
 _NUMBERS = (
     *("created_ms", "enqueued_ms", "started_ms", "completed_ms", "expires_ms", "deadline_ms"),
     *("run_ms", "decode_ms", "attempts", "failures", "kills", "rescues", "revision"),
-    *("prompt_tokens", "tokens", "eta_ms"),
+    *("prompt_tokens", "cached_tokens", "tokens", "cost_nano", "eta_ms"),
 )
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -30,8 +30,12 @@ class Priority(StrEnum):
 
 _SHARES = {Priority.URGENT: 1.0, Priority.HIGH: 0.95, Priority.NORMAL: 0.8, Priority.LOW: 0.6}
 
-#: A job of these classes that finds no free slot gets that of the youngest low one.
-MAY_PREEMPT = frozenset({Priority.URGENT, Priority.HIGH})
+#: The Celery queue of deliveries: doorbells for the webhook workers.
+WEBHOOK_QUEUE = "q.webhooks"
+
+#: A job of these classes that finds no free slot gets that of the youngest low line of a batch;
+#: an urgent or a high one that of any low job.
+MAY_PREEMPT = frozenset({Priority.URGENT, Priority.HIGH, Priority.NORMAL})
 
 #: Every n-th pick starts one class lower than usual, so that none starves.
 STARVATION_INTERVAL = 20

@@ -20,11 +20,22 @@ Argument = str | bytes | int | float
 #: The scripts, in the order of a job's life.
 NAMES = (
     *("submit", "read", "claim", "beat", "append", "finish", "release", "cancel", "redrive"),
+    *("list", "erase"),
+    *("leave", "abandon"),
+    *("batch_admit", "batch_begin", "batch_refuse", "batch_feed", "batch_commit", "batch_stop"),
+    *("batch_lease", "batch_room"),
     *("expire", "rescue", "preempt", "orphans", "ring", "rate"),
+    *("identify", "login", "session_open", "session_carry_on", "session_end"),
+    *("user_save", "user_delete"),
+    *("hook_claim", "hook_done", "hook_sweep"),
+    *("hook_send", "hook_replay", "hook_enable", "hook_rotate"),
 )
 
 #: What they share, in the order in which each builds on those before it.
-SHARED = ("record", "stream", "moves", "pace", "limit")
+SHARED = (
+    *("record", "bell", "lanes", "outbox", "events", "sending"),
+    *("batch", "stream", "usage", "users", "index", "moves", "pace", "limit", "calls"),
+)
 
 #: The first major version of a server that knows script flags.
 FIRST_WITH_SHEBANG = 7

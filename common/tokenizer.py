@@ -13,6 +13,7 @@ from common.artifact import Artifact
 from common.chat_template import ChatTemplate
 from common.control_tokens import ControlTokens, Disguise
 from common.prompt import Message, Prompt
+from common.token_bytes import TokenBytes
 
 _BYTES = 256
 
@@ -34,6 +35,9 @@ class Tokenizer(Protocol):
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids: control tokens left out, broken UTF-8 as U+FFFD."""
 
+    def token_bytes(self, token_id: int) -> bytes:
+        """What one token stands for; a control token's name."""
+
 
 class ByteTokenizer:
     """The echo engine's: an id is a byte of UTF-8 (0..255), and 256 ends an answer."""
@@ -48,6 +52,10 @@ class ByteTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids."""
         return bytes(i for i in ids if i < _BYTES).decode("utf-8", "replace")
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The byte."""
+        return bytes([token_id]) if token_id < _BYTES else b""
 
 
 class ModelTokenizer:
@@ -66,6 +74,7 @@ class ModelTokenizer:
         self._template = template
         self._encoder = _plain(encoder, eos_token_ids)
         self._continuation = _without_leading_space(self._encoder)
+        self._bytes: TokenBytes | None = None
         self._control = ControlTokens(
             {
                 token.content: token_id
@@ -92,6 +101,12 @@ class ModelTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, control tokens left out."""
         return self._encoder.decode(ids, skip_special_tokens=True)
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """What one token stands for."""
+        if self._bytes is None:
+            self._bytes = TokenBytes(self._encoder)
+        return self._bytes(token_id)
 
     def _encode_messages(self, template: ChatTemplate, messages: Sequence[Message]) -> list[int]:
         disguise = Disguise(

@@ -51,6 +51,11 @@ class About:
         self.command = ""  #: the id of the last command obeyed
         self.warmup_seconds = 0.0  #: what the last warm-up took
 
+    @property
+    def state(self) -> WorkerState:
+        """Whether the worker takes jobs."""
+        return self._state
+
     def change(self, state: WorkerState, error: str = "") -> None:
         """Move to another state; who drains has no way back."""
         if self._state is not WorkerState.DRAINING:
@@ -80,9 +85,10 @@ class About:
     def _info(self, model: Model) -> dict[str, object]:
         return {
             **asdict(model.engine.info()),
+            "source": model.source,
             "loaded_at": datetime.fromtimestamp(model.loaded_at, UTC).isoformat(),
             "tokens_per_second": self._metrics.tokens.generation_speed,
             "requests": self._metrics.jobs.ended,
-            "settings": self._settings.shown(),
+            "settings": {**self._settings.shown(), "model_path": model.source},
             "manifest": dict(model.artifact.manifest) if model.artifact else None,
         }

@@ -18,6 +18,7 @@ import structlog
 
 from common.errors import JobError, JobErrorCode
 from common.job import JobStatus
+from common.leakage import gives_away
 from common.sampling import FinishReason
 from worker.breaker import Breaker
 from worker.engines.base import Completion, EngineError, EngineOutOfMemory, Generation, Token
@@ -140,7 +141,7 @@ class Attempts:
         with self._claiming:
             if not self._intake.open:
                 return self._pass_on(job_id)
-            claim = self._ledger.claim(job_id, alone=alone)
+            claim = self._ledger.claim(job_id, model=self._mount.name(), alone=alone)
             if isinstance(claim, str):
                 return claim
             lease = Lease(claim)
@@ -174,6 +175,7 @@ class Attempts:
             sampling=sampling,
             generated_ids=lease.ids,
             deadline=lease.end_at,
+            prompt=job.work.prompt,
         )
 
         def on_tokens(tokens: list[Token]) -> None:
@@ -195,9 +197,13 @@ class Attempts:
             return Outcome.RELEASED
         if reason is FinishReason.TIMEOUT:
             return self._late(lease)
-        if not self._ledger.complete(lease, reason, self._mount.label()):
+        if not self._ledger.complete(lease, completion, self._mount.label()):
             return Outcome.LOST
-        self._metrics.jobs.finished(lease.claim.job, JobStatus.COMPLETED, lease.age_seconds)
+        job = lease.claim.job
+        self._metrics.jobs.finished(job, JobStatus.COMPLETED, lease.age_seconds)
+        if gives_away(job.work.prompt, completion.text):
+            self._metrics.jobs.leaked(job)
+            log.warning("the answer repeats its system prompt", kind=job.kind)
         return Outcome.COMPLETED
 
     def _late(self, lease: Lease) -> Outcome:

@@ -12,7 +12,7 @@ from threading import Lock
 
 import structlog
 
-from worker.engines.base import EngineError, ModelUnavailable
+from worker.engines.base import EngineBusy, EngineError, ModelUnavailable, RequestRefused
 
 log = structlog.get_logger()
 
@@ -98,6 +98,8 @@ class Breaker:
 
     def failed(self, error: EngineError) -> bool:
         """Judge a generation that failed; True if the engine is to blame, not the job."""
+        if isinstance(error, (EngineBusy, RequestRefused)):
+            return self.circuit.state is not CircuitState.CLOSED
         if self.circuit.state is CircuitState.CLOSED:
             broken = isinstance(error, ModelUnavailable) or not self._responds()
             self._move(lambda circuit: circuit.failed(broken=broken), str(error))

@@ -1,19 +1,21 @@
 """Looks after the loaded model: warms it, loads it again, and repairs it when it broke.
 
 One thread does one duty after the other. While a model is swapped the worker stands still:
-it takes no jobs, and those that ran have ended or were given back.
+it takes no jobs, and those that ran have ended or were given back. A reload that names a
+model which cannot be loaded brings the old one back.
 """
 
 import os
 import random
 from collections.abc import Callable
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
 import structlog
 
-from common.commands import Command, Verb, parse_command
+from common.commands import Command, Target, Verb, parse_command
+from common.reloads import ReloadState
 from worker.about import About, WorkerState
 from worker.attempt import Attempts
 from worker.breaker import Breaker, CircuitState
@@ -22,13 +24,15 @@ from worker.keeper import STALLED, Keeper
 from worker.metrics import WorkerMetrics
 from worker.model import load_model
 from worker.mount import Mount
+from worker.reloads import Reloads
 from worker.settings import WorkerSettings
-from worker.turn import Turn
 
 log = structlog.get_logger()
 
 #: Seconds between two looks whether it is this worker's turn.
 TURN_SECONDS = 0.2
+#: Seconds between two looks for a reload that was not heard.
+CATCH_UP_SECONDS = 2.0
 
 
 class Caretaker:
@@ -43,21 +47,26 @@ class Caretaker:
         about: About,
         keeper: Keeper,
         metrics: WorkerMetrics,
-        turn: Turn,
+        reloads: Reloads,
     ) -> None:
-        self._settings = settings
+        self._settings = settings  #: with what the last reload named
         self._mount = mount
         self._breaker = breaker
         self._attempts = attempts
         self._about = about
         self._keeper = keeper
         self._metrics = metrics
-        self._turn = turn
+        self._reloads = reloads
+        self._obeyed: set[str] = set()  #: ids of reloads
         self._duties: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stop = Event()
 
     def load(self) -> None:
         """Load the first model, waiting for files that are missing."""
+        last = self._reloads.last()
+        if last is not None:
+            self._obeyed.add(last.id)
+        self._settings = self._reloads.on_start(last)
         self._swap(WorkerState.LOADING)
 
     def start(self) -> None:
@@ -83,30 +92,58 @@ class Caretaker:
 
     def _serve(self) -> None:
         while not self._stop.is_set():
-            duty = self._duties.get()
+            try:
+                duty = self._duties.get(timeout=CATCH_UP_SECONDS)
+            except Empty:
+                duty = self._catch_up
             try:
                 duty()
             except Exception:
                 log.exception("a duty failed")
 
+    def _catch_up(self) -> None:
+        """Obey the last reload, if it was given while Redis was out of reach."""
+        last = self._reloads.last()
+        if last is not None and last.id not in self._obeyed:
+            self._obey(Command(Verb.RELOAD, last.id, last.target))
+
     def _obey(self, command: Command) -> None:
-        if command.verb is Verb.RELOAD and not self._turn.take():
+        if not command.concerns(self._about.worker_id) or command.id in self._obeyed:
+            return
+        if command.verb is Verb.RELOAD and not self._reloads.turn.take():
             self._stop.wait(TURN_SECONDS)
             self._duties.put(partial(self._obey, command))
             return
         log.info("command", verb=command.verb, id=command.id)
         if command.verb is Verb.RELOAD:
-            self._reload()
+            self._reload(command)
         else:
             self._warm_up()
         self._about.command = command.id
         self._keeper.announce()
 
-    def _reload(self) -> None:
+    def _reload(self, command: Command) -> None:
+        self._obeyed.add(command.id)
         try:
-            self._swap(WorkerState.RELOADING, patience_seconds=self._settings.drain_seconds)
+            if self._reloads.failed(command.id):
+                self._reloads.tell(command.id, ReloadState.SKIPPED)
+                return
+            self._reloads.tell(command.id, ReloadState.LOADING)
+            error = self._change_to(command.target)
+            state = ReloadState.FAILED if error else ReloadState.READY
+            self._reloads.tell(command.id, state, error)
         finally:
-            self._turn.give()
+            self._reloads.turn.give()
+
+    def _change_to(self, target: Target) -> str:
+        """Load another model, or the old one again; why it is the old one, or ''."""
+        before = self._settings
+        try:
+            self._settings = self._reloads.settings_for(target)
+        except ModelUnavailable as error:
+            return str(error)
+        fallback = None if self._settings == before else before
+        return self._swap(WorkerState.RELOADING, "", self._settings.drain_seconds, fallback)
 
     def _warm_up(self) -> None:
         try:
@@ -121,27 +158,61 @@ class Caretaker:
         if self._breaker.circuit.state is not CircuitState.CLOSED:
             self._swap(WorkerState.BROKEN, why)
 
-    def _swap(self, state: WorkerState, why: str = "", patience_seconds: float = 0.0) -> None:
+    def _swap(
+        self,
+        state: WorkerState,
+        why: str = "",
+        patience_seconds: float = 0.0,
+        fallback: WorkerSettings | None = None,
+    ) -> str:
+        """Load the model anew until it is there; '' or why ``fallback`` was loaded instead."""
+        failure = taken_up = ""
         self._tell(state, why)
         with self._attempts.standstill(patience_seconds):
             self._mount.clear()
             self._tell(WorkerState.LOADING, why)
             while self._mount.model is None and not self._stop.is_set():
-                try:
-                    self._mount_again()
-                except EngineError as error:
+                error = self._mount_again()
+                if error is not None and fallback is not None:
+                    log.warning("the model cannot be loaded; back to the old one", error=str(error))
+                    self._settings, fallback, failure = fallback, None, str(error)
+                elif error is not None:
                     self._failed(error)
-                except Exception as error:
-                    log.exception("loading raised what it should not")
-                    self._failed(EngineError(f"{type(error).__name__}: {error}"))
+                    taken_up = self._take_up() or taken_up
+        if taken_up:
+            self._reloads.tell(taken_up, ReloadState.READY)
+        return failure
 
-    def _mount_again(self) -> None:
+    def _take_up(self) -> str:
+        """The id of a reload that came while the model could not be loaded; try its target."""
+        last = self._reloads.last()
+        if last is None or last.id in self._obeyed:
+            return ""
+        self._obeyed.add(last.id)
+        try:
+            self._settings = self._reloads.settings_for(last.target)
+        except ModelUnavailable as error:
+            self._reloads.tell(last.id, ReloadState.FAILED, str(error))
+            return ""
+        self._reloads.tell(last.id, ReloadState.LOADING)
+        self._about.command = last.id
+        return last.id
+
+    def _mount_again(self) -> EngineError | None:
+        """Load the model once; why it is not there, or None."""
         self._breaker.trying()
-        model = load_model(self._settings)
+        try:
+            model = load_model(self._settings)
+        except EngineError as error:
+            return error
+        except Exception as error:
+            log.exception("loading raised what it should not")
+            return EngineError(f"{type(error).__name__}: {error}")
         self._mount.model = model
         self._breaker.loaded()
         self._metrics.engine.loaded(model.engine.info())
         self._tell(WorkerState.READY)
+        return None
 
     def _failed(self, error: EngineError) -> None:
         """Wait before the next try, or leave: some failures of a GPU last as long as a process."""

@@ -4,17 +4,19 @@ import uuid
 from threading import Event, Thread
 
 import structlog
-from celery import Celery, signals
 from redis.exceptions import RedisError
 
 from common import keys
 from common.broker import Doorbells, create_celery
 from common.scripts import Scripts
 from worker.about import About, WorkerState
-from worker.attempt import Attempts
+from worker.attempt import Attempts, Outcome
 from worker.breaker import Breaker
 from worker.caretaker import Caretaker
 from worker.connection import connect
+from worker.consumer import run_celery
+from worker.deafness import DEAF_SECONDS, Deafness, long_waiting
+from worker.health import Heartbeat, health_server
 from worker.intake import Intake
 from worker.keeper import Keeper
 from worker.ledger import Ledger
@@ -22,10 +24,10 @@ from worker.listener import listen_forever
 from worker.maintenance import build_sweeper, sweep_forever
 from worker.metrics import WorkerMetrics
 from worker.mount import Mount
-from worker.pool import PoolHooks, pool_class
+from worker.pool import PoolHooks
+from worker.reloads import Reloads
 from worker.settings import WorkerSettings
 from worker.tasks import register_revoke, register_task
-from worker.turn import Turn
 from worker.writer import Writer
 
 log = structlog.get_logger()
@@ -48,8 +50,8 @@ class InferenceWorker:
         self._metrics.engine.watch(
             self._mount.busy_slots, lambda: self._breaker.circuit.state.level
         )
-        port = self._serve_metrics()
-        self._about = About(settings, self._metrics, port, self._mount, self._breaker)
+        self._server = health_server(settings, self._metrics.registry)
+        self._about = About(settings, self._metrics, self._server.port, self._mount, self._breaker)
         self._keeper = Keeper(
             self._scripts,
             self._about.worker_id,
@@ -63,10 +65,12 @@ class InferenceWorker:
         self._writer = Writer(self._scripts, self._keeper.held)
         self._attempts = self._create_attempts()
         self._caretaker = self._create_caretaker()
+        self._deafness = Deafness(self._jobs_that_wait, DEAF_SECONDS)
         self._stopping = Event()
 
     def run(self) -> int:
         """Load the model, take jobs until SIGTERM, drain; return the exit status."""
+        self._server.start(self._why_dead, self._why_unready)
         self._keeper.start(self._redis)
         self._writer.start()
         Thread(target=self._listen, name="commands", daemon=True).start()
@@ -77,13 +81,24 @@ class InferenceWorker:
         self._leave()
         return status
 
-    def _serve_metrics(self) -> int:
-        settings = self._settings
-        if not settings.prometheus_enabled:
+    def _why_dead(self) -> str:
+        return self._keeper.heartbeat.why_dead() or self._deafness.why_dead()
+
+    def _why_unready(self) -> str:
+        state = self._about.state
+        unready = "" if state is WorkerState.READY else f"the worker is {state}"
+        return unready or self._keeper.heartbeat.why_unready()
+
+    def _jobs_that_wait(self) -> int:
+        """Jobs that have waited for long while this worker had room for one."""
+        full = self._mount.busy_slots() >= self._settings.max_concurrent_requests
+        if full or not self._intake.open or self._about.state is not WorkerState.READY:
             return 0
-        _, port = self._metrics.serve(settings.metrics_host, settings.metrics_port)
-        log.info("metrics", address=f"http://{settings.metrics_host}:{port}/metrics")
-        return port
+        return long_waiting(self._redis, DEAF_SECONDS)
+
+    def _heard(self, job_id: str) -> Outcome:
+        self._deafness.hear()
+        return self._attempts.run(job_id)
 
     def _leave_hung_jobs(self) -> None:
         # A bell rung now could reach this very process.
@@ -116,7 +131,7 @@ class InferenceWorker:
             self._about,
             self._keeper,
             self._metrics,
-            Turn(self._redis, self._about.worker_id),
+            Reloads(self._redis, self._about.worker_id, self._settings),
         )
 
     def _consume(self) -> int:
@@ -128,14 +143,17 @@ class InferenceWorker:
             self._caretaker.stop()
             self._attempts.drain()
 
-        register_task(self._celery, self._attempts.run)
+        register_task(self._celery, self._heard)
         register_revoke(lambda job_id: self._scripts("cancel", job_id, "", uuid.uuid4().hex))
-        hooks = PoolHooks(drain, self._attempts.release, self._settings.drain_seconds)
+        hooks = PoolHooks(
+            drain, self._attempts.release, self._settings.drain_seconds, self._intake.look
+        )
         self._celery.steps["consumer"].add(self._intake.step())
-        return _run_celery(self._celery, self._about.worker_id, hooks, self._settings)
+        name = f"inference@{self._about.worker_id}"
+        return run_celery(self._celery, name, hooks, self._settings.max_concurrent_requests)
 
     def _sweep(self) -> None:
-        sweep_forever(self._sweeper, self._settings.sweep_seconds, self._stopping)
+        sweep_forever(self._sweeper, self._settings.sweep_seconds, self._stopping, Heartbeat())
 
     def _listen(self) -> None:
         listen_forever(self._redis, keys.COMMANDS_CHANNEL, self._caretaker.hear, self._stopping)
@@ -150,18 +168,3 @@ class InferenceWorker:
             self._redis.delete(keys.worker(self._about.worker_id))
         except RedisError as error:
             log.warning("left without a word", error=str(error))
-
-
-def _run_celery(app: Celery, worker_id: str, hooks: PoolHooks, settings: WorkerSettings) -> int:
-    signals.setup_logging.connect(lambda **_: None, weak=False)
-    worker = app.Worker(
-        hostname=f"inference@{worker_id}",
-        pool_cls=pool_class(hooks),
-        concurrency=settings.max_concurrent_requests,
-        task_events=True,
-        without_gossip=True,
-        without_mingle=True,
-        quiet=True,
-    )
-    worker.start()
-    return int(worker.exitcode or 0)

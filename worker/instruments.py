@@ -74,6 +74,12 @@ class JobInstruments:
             buckets=_CANCEL,
             registry=registry,
         )
+        self._leaks = Counter(
+            "llama_prompt_leaks_total",
+            "Answers that repeat a run of words of their system prompt.",
+            ("kind",),
+            registry=registry,
+        )
 
     def claimed(self, job: Job) -> None:
         """A job was taken."""
@@ -92,6 +98,10 @@ class JobInstruments:
         self.ended += 1
         self._requests.labels(job.kind, job.priority, status).inc()
         self._processing.labels(job.kind, job.priority).observe(seconds)
+
+    def leaked(self, job: Job) -> None:
+        """An answer gave its system prompt away."""
+        self._leaks.labels(job.kind).inc()
 
 
 class TokenInstruments:

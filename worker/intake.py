@@ -33,6 +33,10 @@ class Intake:
         self._paused = False
         self._wake()
 
+    def look(self) -> None:
+        """Look for a message at once: a slot has become free."""
+        self._wake()
+
     def close(self) -> None:
         """Take nothing any more."""
         self._closed = True

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from common.keys import ORDERS_CHANNEL
 from common.scripts import Argument, Scripts
+from worker.health import Heartbeat
 from worker.lease import Lease
 from worker.listener import listen_forever
 
@@ -50,6 +51,7 @@ class Keeper:
         self._beat_now = Event()
         self._stop = Event()
         self.last_step: Callable[[], float] = time.monotonic
+        self.heartbeat = Heartbeat()
 
     def hold(self, lease: Lease) -> None:
         """Renew this lease from now on."""
@@ -96,8 +98,10 @@ class Keeper:
     def _beat_forever(self) -> None:
         while not self._stop.is_set():
             self._exit_if_stalled()
+            self.heartbeat.turned()
             try:
                 self.beat()
+                self.heartbeat.reached()
             except RedisError as error:
                 log.warning("beat failed", error=str(error))
             self._beat_now.wait(self._beat_seconds)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from threading import Event, Lock
 
 from common.job import Job
+from common.logprobs import dump_logprobs
 from common.scripts import Argument
 from worker.engines.base import Token
 
@@ -116,6 +117,13 @@ class Lease:
             "".join(token.text for token in tokens),
             ",".join(str(token.id) for token in tokens),
             ",".join(str(len(token.text)) for token in tokens),
-            repr(sum(token.logprob for token in tokens)),
+            _logprob_sum(tokens),
             round(after) - round(before),
+            dump_logprobs(token.logprobs for token in tokens if token.logprobs),
         )
+
+
+def _logprob_sum(tokens: list[Token]) -> str:
+    """Their sum; empty where the engine knows none."""
+    known = [token.logprob for token in tokens if token.logprob is not None]
+    return repr(sum(known)) if known else ""

@@ -12,8 +12,8 @@ from common.broker import Doorbells
 from common.errors import JobError
 from common.job import Job, JobStatus, pairs
 from common.queues import Priority
-from common.sampling import FinishReason
 from common.scripts import Argument, Scripts
+from worker.engines.base import Completion
 from worker.lease import Claim, Lease
 
 log = structlog.get_logger()
@@ -36,13 +36,16 @@ class Ledger:
         self._worker_id = worker_id
         self._lease_ms = lease_ms
 
-    def claim(self, job_id: str, *, alone: bool = False) -> Claim | str:
+    def claim(self, job_id: str, *, model: str = "", alone: bool = False) -> Claim | str:
         """Take a job, or say why not: SUSPECT if it must have the worker to itself.
 
+        ``model`` is the name of the one that will run it, by which it is priced.
         Raises redis.RedisError.
         """
         token = uuid.uuid4().hex
-        answer = self._scripts("claim", job_id, token, self._worker_id, self._lease_ms, int(alone))
+        answer = self._scripts(
+            "claim", job_id, token, self._worker_id, self._lease_ms, int(alone), model
+        )
         if answer[0] != "claimed":
             return str(answer[-1])
         raw = pairs(answer[1])
@@ -63,15 +66,18 @@ class Ledger:
             bell = self._doorbells.render(job_id, Priority(record["priority"]))
             self._scripts("ring", job_id, bell, 0)
 
-    def complete(self, lease: Lease, reason: FinishReason, model: dict[str, Any]) -> bool:
+    def complete(self, lease: Lease, completion: Completion, model: dict[str, Any]) -> bool:
         """Write the answer; False if the lease was lost."""
-        fields = ("finish_reason", reason.value, "model_info", json.dumps(model))
+        fields: list[Argument] = ["finish_reason", completion.finish_reason.value]
+        fields += ["model_info", json.dumps(model), "cached_tokens", completion.cached_tokens]
+        if completion.prompt_tokens is not None:
+            fields += ["prompt_tokens", completion.prompt_tokens]
         return self._finish(lease, JobStatus.COMPLETED, fields)
 
     def fail(self, lease: Lease, status: JobStatus, error: JobError, model: dict[str, Any]) -> bool:
         """Write why there is no answer, keeping the text so far; False if the lease was lost."""
         fields = ("error_code", error.code, "error_message", error.message)
-        return self._finish(lease, status, (*fields, "model_info", json.dumps(model)))
+        return self._finish(lease, status, [*fields, "model_info", json.dumps(model)])
 
     def release(self, lease: Lease, delay_ms: int = 0, failures: int = 0) -> bool:
         """Give the job back, to run after ``delay_ms``; False if the lease was lost."""
@@ -80,7 +86,7 @@ class Ledger:
         answer = self._insist(lease, "release", lease.job_id, lease.token, bell, delay_ms, failures)
         return bool(answer[0] == "ok")
 
-    def _finish(self, lease: Lease, status: JobStatus, fields: tuple[str, ...]) -> bool:
+    def _finish(self, lease: Lease, status: JobStatus, fields: list[Argument]) -> bool:
         while True:
             answer = self._insist(
                 lease, "finish", lease.job_id, lease.token, *lease.tail(), status.value, *fields

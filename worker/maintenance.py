@@ -5,6 +5,7 @@ import signal
 from threading import Event
 
 import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -13,8 +14,10 @@ from common.broker import Doorbells, create_celery
 from common.queues import Priority
 from common.scripts import Scripts
 from worker.connection import connect
+from worker.health import Heartbeat, health_server
 from worker.host import host_id, is_alive
 from worker.settings import WorkerSettings
+from worker.webhooks.upkeep import DeliveryUpkeep
 
 log = structlog.get_logger()
 
@@ -39,6 +42,7 @@ class Sweeper:
         gap_ms: int,
         max_kills: int,
         preemption: bool,
+        deliveries: DeliveryUpkeep,
     ) -> None:
         self._redis = redis
         self._host = host_id()
@@ -48,6 +52,7 @@ class Sweeper:
         self._gap_ms = gap_ms
         self._max_kills = max_kills
         self._preemption = preemption
+        self._deliveries = deliveries
 
     def sweep(self) -> None:
         """Rescue, expire and ring. Raises redis.RedisError."""
@@ -55,10 +60,15 @@ class Sweeper:
         for worker_id in self._dead_workers():
             log.warning("a worker of this host is gone", worker_id=worker_id)
             self.rescue(worker_id)
+            self._deliveries.rescue(worker_id)
             self._forget(worker_id)
         ended = self._scripts("expire", GRACE_MS, BATCH)
         if ended:
             log.info("expired", job_ids=ended)
+        abandoned = self._scripts("abandon", keys.RETRY_SECONDS * 1000, BATCH)
+        if abandoned:
+            log.info("abandoned by their clients", job_ids=abandoned)
+        self._deliveries.sweep()
         if self._preemption:
             self._scripts("preempt")
         for priority in Priority:
@@ -111,6 +121,7 @@ def build_sweeper(
         gap_ms=int(settings.sweep_gap_seconds * 1000),
         max_kills=settings.max_kills,
         preemption=settings.preemption,
+        deliveries=DeliveryUpkeep(scripts, settings.webhook_endpoint_concurrency),
     )
 
 
@@ -121,15 +132,22 @@ def run_maintenance(settings: WorkerSettings) -> None:
         signal.signal(number, lambda *_: stop.set())
     redis = connect(settings.redis_url)
     doorbells = Doorbells(create_celery(settings.redis_url))
-    sweeper = build_sweeper(settings, redis, Scripts(redis), doorbells)
-    sweep_forever(sweeper, settings.sweep_seconds, stop)
+    sweeper, heartbeat = build_sweeper(settings, redis, Scripts(redis), doorbells), Heartbeat()
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    health_server(settings, registry).start(heartbeat.why_dead, heartbeat.why_unready)
+    sweep_forever(sweeper, settings.sweep_seconds, stop, heartbeat)
 
 
-def sweep_forever(sweeper: Sweeper, interval_seconds: float, stop: Event) -> None:
+def sweep_forever(
+    sweeper: Sweeper, interval_seconds: float, stop: Event, heartbeat: Heartbeat
+) -> None:
     """Sweep until ``stop``, outages of Redis included; the pauses vary by a fifth."""
     while not stop.is_set():
+        heartbeat.turned()
         try:
             sweeper.sweep()
+            heartbeat.reached()
         except RedisError as error:
             log.warning("sweep failed", error=str(error))
         stop.wait(interval_seconds * random.uniform(0.8, 1.2))

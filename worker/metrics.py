@@ -1,8 +1,6 @@
-"""What an inference worker measures, and where it is read."""
+"""What an inference worker measures."""
 
-from wsgiref.simple_server import WSGIServer
-
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from worker.instruments import EngineInstruments, JobInstruments, TokenInstruments
 
@@ -16,13 +14,3 @@ class WorkerMetrics:
         self.jobs = JobInstruments(self.registry)
         self.tokens = TokenInstruments(self.registry)
         self.engine = EngineInstruments(self.registry)
-
-    def serve(self, host: str, first_port: int) -> tuple[WSGIServer, int]:
-        """Serve /metrics on the first free port from ``first_port`` on."""
-        for port in range(first_port, first_port + 100):
-            try:
-                server, _ = start_http_server(port, host, self.registry)
-            except OSError:
-                continue
-            return server, port
-        raise OSError(f"METRICS_PORT: no free port from {first_port} to {first_port + 99}")

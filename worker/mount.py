@@ -7,7 +7,7 @@ from threading import Event
 import structlog
 
 from common.sampling import Sampling
-from worker.engines.base import EngineError, Generation, ModelUnavailable
+from worker.engines.base import EngineBusy, EngineError, Generation, ModelUnavailable
 from worker.model import Model
 
 log = structlog.get_logger()
@@ -44,6 +44,11 @@ class Mount:
         info = asdict(self.model.engine.info())
         return {name: info[name] for name in _LABEL}
 
+    def name(self) -> str:
+        """The name of the model; empty while there is none."""
+        model = self.model
+        return model.engine.info().model_name if model else ""
+
     def busy_slots(self) -> int:
         """Slots that hold a generation right now."""
         model = self.model
@@ -59,6 +64,8 @@ class Mount:
         try:
             request = Generation(range(8), Sampling(max_tokens=4, temperature=0))
             self.take().engine.generate(request, lambda _: None, Event())
+        except EngineBusy:
+            return True
         except EngineError:
             return False
         except Exception:

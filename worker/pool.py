@@ -20,6 +20,7 @@ class PoolHooks:
     drain: Callable[[], None]  #: claim nothing more
     release: Callable[[str], None]  #: give this running job back
     drain_seconds: float
+    freed: Callable[[], None] = lambda: None  #: a slot is free: look for the next message
 
 
 def pool_class(hooks: PoolHooks) -> type[BasePool]:
@@ -48,7 +49,13 @@ def pool_class(hooks: PoolHooks) -> type[BasePool]:
                 apply_target, target, args, kwargs, callback, accept_callback, pid=correlation_id
             )
             self._running[future] = correlation_id
-            future.add_done_callback(lambda done: self._running.pop(done, None))
+            future.add_done_callback(self._ended)
+
+        def _ended(self, future: Future[None]) -> None:
+            # Celery looks by itself after a task that it reports; one that was given back it
+            # ignores, and would look up to a second later.
+            self._running.pop(future, None)
+            hooks.freed()
 
         def terminate_job(self, pid: str, signal: Any = None) -> None:  # noqa: ARG002
             hooks.release(pid)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from worker.engines.base import EngineError, ModelUnavailable
+from worker.engines.base import EngineBusy, EngineError, ModelUnavailable, RequestRefused
 
 #: The first retry waits this long; each further one four times as long.
 BASE_SECONDS = 1.0
@@ -30,9 +30,13 @@ def decide(
 ) -> RetryAfter | GiveUp:
     """Decide about an attempt that ended with ``error`` after ``failures`` earlier ones.
 
-    ``chance`` in 0..1 spreads the waits. A model that is gone is the worker's trouble, not
-    the job's: it costs no failure.
+    ``chance`` in 0..1 spreads the waits. A model that is gone or busy is the worker's
+    trouble, not the job's: it costs no failure. What is refused once is refused for ever.
     """
+    if isinstance(error, RequestRefused):
+        return GiveUp()
+    if isinstance(error, EngineBusy):
+        return RetryAfter(_spread(error.retry_after_seconds, chance), counts=0)
     if isinstance(error, ModelUnavailable):
         return RetryAfter(_delay_ms(0, chance), counts=0)
     if not isinstance(error, EngineError) or failures + 1 >= max_attempts:
@@ -41,5 +45,9 @@ def decide(
 
 
 def _delay_ms(failures: int, chance: float) -> int:
-    seconds = min(MAX_SECONDS, BASE_SECONDS * 4.0**failures)
-    return round(seconds * (1 + JITTER * (2 * chance - 1)) * 1000)
+    return _spread(BASE_SECONDS * 4.0**failures, chance)
+
+
+def _spread(seconds: float, chance: float) -> int:
+    """In ms, at most MAX_SECONDS, with jitter."""
+    return round(min(MAX_SECONDS, seconds) * (1 + JITTER * (2 * chance - 1)) * 1000)

@@ -4,17 +4,18 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from common.settings import CommonSettings, Port
-from worker.engines.settings import EngineSettings, Quantization
+from common.settings import Port
+from worker.engines.settings import EngineSettings, Quantization, UpstreamSettings
+from worker.webhooks.settings import WebhookSettings
 
 PositiveSeconds = Annotated[float, Field(gt=0)]
 
 
-class WorkerSettings(CommonSettings):
-    """Every knob of the inference worker and of maintenance."""
+class WorkerSettings(WebhookSettings):
+    """Every knob of every role."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
 
@@ -27,6 +28,11 @@ class WorkerSettings(CommonSettings):
     f16_kv: bool = True
     gpu_memory_fraction: float = Field(0.9, gt=0, le=1)
     cuda_visible_devices: str | None = None
+    upstream_api_key: SecretStr = SecretStr("")
+    upstream_model: str = Field("", description="what to ask UPSTREAM_URL for; its first model")
+    upstream_connect_seconds: PositiveSeconds = 5.0
+    upstream_silence_seconds: PositiveSeconds = 60.0
+    upstream_logprobs: bool = Field(True, description="confidence needs them; some refuse them")
     echo_tokens_per_second: float = Field(0.0, ge=0)
     echo_fail_file: Path | None = Field(None, description="while it exists echo fails: for tests")
     echo_hang_file: Path | None = Field(None, description="while it exists echo hangs: for tests")
@@ -45,6 +51,17 @@ class WorkerSettings(CommonSettings):
     breaker_reloads: int = Field(5, ge=1, description="failed reloads that end the process")
     drain_seconds: float = Field(20.0, ge=0)
 
+    def upstream_settings(self) -> UpstreamSettings:
+        """Where the openai engine asks."""
+        return UpstreamSettings(
+            url=self.upstream_url,
+            api_key=self.upstream_api_key.get_secret_value(),
+            model=self.upstream_model,
+            connect_seconds=self.upstream_connect_seconds,
+            silence_seconds=self.upstream_silence_seconds,
+            logprobs=self.upstream_logprobs,
+        )
+
     def engine_settings(self) -> EngineSettings:
         """The part that an engine is built with."""
         return EngineSettings(
@@ -58,6 +75,7 @@ class WorkerSettings(CommonSettings):
             use_mmap=self.use_mmap,
             f16_kv=self.f16_kv,
             gpu_memory_fraction=self.gpu_memory_fraction,
+            upstream=self.upstream_settings(),
             echo_tokens_per_second=self.echo_tokens_per_second,
             echo_fail_file=self.echo_fail_file,
             echo_hang_file=self.echo_hang_file,

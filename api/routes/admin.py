@@ -4,12 +4,15 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.answers import CommandBody, StatsBody
-from api.deps import AdminDep, StateDep
+from api.answers import CommandBody
+from api.deps import AdminDep, ObserverDep, StateDep
 from api.openapi import problems
 from api.overview import overview
+from api.period import PeriodDep
 from api.problems import Forbidden, RedisUnavailable, Unauthorized
 from api.state import State
+from api.statistics import StatsBody
+from api.usage import Usage, grouped
 from common import keys
 from common.commands import Command, Verb
 
@@ -24,23 +27,25 @@ async def warm_up(state: StateDep, _admin: AdminDep) -> CommandBody:
     return await _command(state, Verb.WARMUP)
 
 
-@router.post("/reload", status_code=202, responses=_REFUSALS)
-async def reload(state: StateDep, _admin: AdminDep) -> CommandBody:
-    """Load the model anew, one worker after the other; no job is lost or failed by it."""
-    return await _command(state, Verb.RELOAD)
-
-
 @router.get("/stats", responses={200: {"model": StatsBody}, **_REFUSALS})
-async def stats(state: StateDep, _admin: AdminDep) -> dict[str, Any]:
-    """Workers, queues, pace, and every job that ended so far."""
+async def stats(state: StateDep, _observer: ObserverDep, period: PeriodDep) -> dict[str, Any]:
+    """What /status says, every job that ended so far, and everybody's usage in some days."""
     cluster = await state.cluster.state()
+    lines = await state.usage.of_all(period.first, period.last)
     return {
-        **overview(cluster),
+        **overview(cluster, await state.pulse.windows()),
         "dead": await state.redis.zcard(keys.DEAD),
         "ended": [
             {"kind": kind, "priority": priority, "status": status, "jobs": jobs}
             for (kind, priority, status), jobs in sorted(cluster.totals.items())
         ],
+        "usage": {
+            "start_date": period.first,
+            "end_date": period.last,
+            "totals": Usage.total(line.usage for line in lines).view(),
+            "users": grouped(lines, "user"),
+            "models": grouped(lines, "model"),
+        },
     }
 
 

@@ -25,7 +25,7 @@ async def list_dead(
 ) -> dict[str, Any]:
     """Failed jobs of all users, newest first."""
     page = await state.dead.page(limit, after)
-    return page.view(state.settings.price_per_1k_tokens)
+    return page.view()
 
 
 @router.post("/redrive", responses=_REFUSALS)
@@ -42,7 +42,7 @@ async def redrive_all(state: StateDep, _admin: AdminDep) -> dict[str, Any]:
 async def redrive(job_id: str, state: StateDep, _admin: AdminDep) -> Response:
     """Try one once more, as a new job with the same work."""
     snapshot = await state.dead.redrive(job_id)
-    return job_response(state, snapshot, 202, {"Location": f"/jobs/{snapshot.job.id}"})
+    return job_response(snapshot, 202, {"Location": f"/jobs/{snapshot.job.id}"})
 
 
 @router.delete("", responses=_REFUSALS)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from redis.exceptions import RedisError
 from starlette.responses import JSONResponse, Response
 
-from api.answers import HealthBody, ReadyBody, StatusBody
+from api.answers import HealthBody, ReadyBody
 from api.checks import Checks, check
 from api.deps import MaybePrincipalDep, StateDep
 from api.metrics import service_version
@@ -14,6 +14,7 @@ from api.openapi import problems
 from api.overview import overview
 from api.problems import RateLimited, RedisUnavailable
 from api.rate import count_anonymous
+from api.statistics import HistoryBody, MinuteBody, StatusBody
 
 router = APIRouter(tags=["health"])
 
@@ -64,5 +65,11 @@ def _health(checks: Checks) -> JSONResponse:
 
 @router.get("/status", responses={200: {"model": StatusBody}, **problems(RedisUnavailable)})
 async def status(state: StateDep) -> dict[str, Any]:
-    """Workers, queues and pace."""
-    return overview(await state.cluster.state())
+    """Workers, their model, queues, and how the last 1, 5 and 15 minutes went."""
+    return overview(await state.cluster.state(), await state.pulse.windows())
+
+
+@router.get("/status/history", responses=problems(RedisUnavailable))
+async def history(state: StateDep) -> HistoryBody:
+    """The last hour, a minute at a time."""
+    return HistoryBody(data=[MinuteBody(**minute) for minute in await state.pulse.history()])

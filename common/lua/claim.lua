@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Purpose: take a queued job under a fresh lease; the answer to a doorbell.
 -- ARGV: 1 id, 2 token (a fresh nonce), 3 worker id, 4 lease in ms,
---   5 '1' if the worker holds nothing else.
+--   5 '1' if the worker holds nothing else, 6 name of its model.
 -- Returns: {'claimed', record, tokens so far as 'id,id,..', run ms left} | {'drop', why}
 --   | {'suspect'}: its worker died under it, or its engine failed, by its own fault or a
 --   neighbour's; claim it again when it can run alone.
@@ -23,13 +23,15 @@ if job.status == 'queued' then
   local end_by = now + time_left
   if deadline > 0 then end_by = math.min(end_by, deadline) end
   redis.call('HSET', key, 'status', 'in_progress', 'token', token, 'worker', ARGV[3],
+    'model', ARGV[6] or '',
     'claimed_ms', int(now), 'queue_ttl_ms', int(math.max(0, number_of(job, 'queue_ttl_ms') - waited)))
-  redis.call('HSETNX', key, 'started_ms', int(now))
+  local first = redis.call('HSETNX', key, 'started_ms', int(now)) == 1
   redis.call('HINCRBY', key, 'attempts', 1)
   local revision = redis.call('HINCRBY', key, 'revision', 1)
   redis.call('ZREM', 'wait:' .. job.priority, id)
   redis.call('ZADD', 'leases', int(now + tonumber(ARGV[4])), id)
   redis.call('ZADD', 'deadlines', int(end_by), id)
+  if first then outbox_event(id, job, 'job.started', now) end
   publish_state(id, 'in_progress', revision)
 elseif not (job.status == 'in_progress' and job.token == token) then
   return { 'drop', job.status }

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Purpose: write the last tokens and the terminal state of a job, once.
--- ARGV: 1 id, 2 token, 3..9 the last chunk as in append, 10 status, 11.. record fields.
+-- ARGV: 1 id, 2 token, 3..10 the last chunk as in append, 11 status, 12.. record fields.
 -- Returns: {'ok', tokens} | {'resend', tokens stored} | {'lost', 0}
 -- A repeated call gets the same answer.
 
@@ -17,9 +17,9 @@ local stored = append_chunk(id, job, chunk, now)
 if stored ~= chunk.offset + chunk.count then return { 'resend', stored } end
 
 local fields = { 'finished_by', token }
-for i = 11, #ARGV do fields[#fields + 1] = ARGV[i] end
-settle(id, job, ARGV[10], now, fields)
-if ARGV[10] == 'completed' then
+for i = 12, #ARGV do fields[#fields + 1] = ARGV[i] end
+settle(id, job, ARGV[11], now, fields)
+if ARGV[11] == 'completed' then
   local took, mean = run_ms(job, now), tonumber(redis.call('HGET', 'pace', 'mean_ms') or 0)
   if mean == 0 then mean = took end
   redis.call('HSET', 'pace', 'mean_ms', int(0.8 * mean + 0.2 * took))

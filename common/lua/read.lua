@@ -8,6 +8,7 @@ local id = ARGV[1]
 local flat = redis.call('HGETALL', 'job:' .. id)
 local ahead, gone = -1, ''
 if #flat == 0 then gone = redis.call('GET', 'gone:' .. id) or '' end
+if #flat == 0 and gone == '' then flat, ahead = unfed_line(id) end
 local state = redis.call('HMGET', 'job:' .. id, 'status', 'priority')
 if state[1] == 'queued' then
   ahead = redis.call('ZRANK', 'wait:' .. state[2], id) or 0

@@ -12,7 +12,7 @@ if redis.call('ZREM', 'dead', old) == 0 then return { 'unknown' } end
 
 local key = 'job:' .. id
 for _, field in ipairs({ 'v', 'user', 'kind', 'work', 'prompt_tokens', 'result_ttl_ms', 'digest',
-  'on_disconnect', 'request_id', 'traceparent', 'metadata' }) do
+  'on_disconnect', 'request_id', 'traceparent', 'metadata', 'api', 'asked', 'prices', 'webhook' }) do
   if dead[field] then redis.call('HSET', key, field, dead[field]) end
 end
 redis.call('HSET', 'job:' .. old, 'redriven_to', id)

@@ -5,41 +5,54 @@
 --   8 deadline in ms from now or 0, 9 queue ttl in ms, 10 doorbell,
 --   11 requests allowed in a minute, 12 when the caller's token was issued (s) or 0,
 --   13.. record fields.
--- Returns: {answer, job id, requests left, ms until the next is free, have, limit}; answer is
+-- The user's own limits, where the record of the user has any, win over 7 and 11.
+-- Returns: {answer, job id, requests left, ms until the next is free, have, limit,
+--   requests allowed in a minute}; answer is
 --   'created' | 'replayed' (same key, same body) | 'mismatch' (same key, other body)
---   | 'exists' (id taken) | 'queue_full' | 'user_full' (have of limit)
+--   | 'exists' (id taken) | 'gone' (its job has expired) | 'queue_full' | 'user_full' (have of limit)
 --   | 'deadline_unmeetable' (ms until it could start, of ms allowed) | 'rate_limited' | 'revoked'
+--   | 'budget_spent' (have of limit, in billionths of a dollar)
 
 local MINUTE_MS = 60 * 1000
 local id, user, priority, idempotency, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local key, now = 'job:' .. id, now_ms()
+local key, now, new = 'job:' .. id, now_ms(), fields_from(13)
 
+local own = allowance(user)
+local rate_limit = own.rate or tonumber(ARGV[11])
 local revoked_before = tonumber(redis.call('GET', 'revoked:' .. user) or 0)
-if tonumber(ARGV[12]) > 0 and tonumber(ARGV[12]) < revoked_before then
-  return { 'revoked', id, 0, 0, 0, 0 }
+if own.disabled or (tonumber(ARGV[12]) > 0 and tonumber(ARGV[12]) < revoked_before) then
+  return { 'revoked', id, 0, 0, 0, 0, rate_limit }
 end
-local allowed, left, wait =
-  count_request('rate:' .. user, tonumber(ARGV[11]), MINUTE_MS, id, now)
+local allowed, left, wait = count_request('rate:' .. user, rate_limit, MINUTE_MS, id, now)
 
 local function answer(word, about, have, limit)
-  return { word, about, left, wait, have or 0, limit or 0 }
+  return { word, about, left, wait, have or 0, limit or 0, rate_limit }
 end
 
 if not allowed then return answer('rate_limited', id) end
 if idempotency ~= '' then
   local known = redis.call('HMGET', idempotency, 'id', 'digest')
+  if known[1] and known[2] ~= digest then return answer('mismatch', known[1]) end
   if known[1] and redis.call('EXISTS', 'job:' .. known[1]) == 1 then
-    if known[2] ~= digest then return answer('mismatch', known[1]) end
+    wait_for(known[1], new, now)
     return answer(known[1] == id and 'created' or 'replayed', known[1])
+  elseif known[1] then
+    return answer('gone', known[1])
   end
 end
 if redis.call('EXISTS', key) == 1 then
   local same = redis.call('HMGET', key, 'user', 'digest')
   return answer((same[1] == user and same[2] == digest) and 'replayed' or 'exists', id)
 end
+local adopted = adopt(new, now)
+if adopted then return answer('replayed', adopted) end
+local buried = redis.call('GET', 'gone:' .. id)
+if buried then return answer(buried == user and 'gone' or 'exists', id) end
 
+local broke, spent, budget = over_budget(user, now)
+if broke then return answer('budget_spent', id, spent, budget) end
 local waiting = jobs_ahead('low')
-local class_limit, user_limit = tonumber(ARGV[6]), tonumber(ARGV[7])
+local class_limit, user_limit = tonumber(ARGV[6]), own.jobs or tonumber(ARGV[7])
 if waiting >= class_limit then return answer('queue_full', id, waiting, class_limit) end
 local unfinished = redis.call('SCARD', 'active:' .. user)
 if unfinished >= user_limit then return answer('user_full', id, unfinished, user_limit) end
@@ -50,9 +63,14 @@ if allowed_ms > 0 and could_start_in > allowed_ms then
   return answer('deadline_unmeetable', id, could_start_in, allowed_ms)
 end
 
-redis.call('HSET', key, 'user', user, 'idempotency', idempotency, 'digest', digest,
-  'eta_ms', int(could_start_in), unpack(ARGV, 13))
-if idempotency ~= '' then redis.call('HSET', idempotency, 'id', id, 'digest', digest) end
+redis.call('HSET', key, 'user', user, 'digest', digest, 'eta_ms', int(could_start_in),
+  unpack(ARGV, 13))
+wait_for(id, new, now)
+remember_call(id, new, now)
+if idempotency ~= '' then
+  redis.call('HSET', key, 'idempotency', idempotency)
+  redis.call('HSET', idempotency, 'id', id, 'digest', digest)
+end
 enqueue(id, user, priority, now,
   { queue_ttl_ms = ARGV[9], bell = ARGV[10], deadline_ms = allowed_ms })
 return answer('created', id)

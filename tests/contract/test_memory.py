@@ -25,8 +25,8 @@ def write_answer(desk: Desk, job_id: str) -> None:
     desk.claim(job_id)
     for offset in range(0, TOKENS, 4):
         text, ids, lengths = "word " * 4, ",".join(["12345"] * 4), "5,5,5,5"
-        desk.scripts("append", job_id, "token", offset, 4, text, ids, lengths, -0.5, 40)
-    last = (TOKENS, 0, "", "", "", 0, 0, "completed", "finish_reason", "length")
+        desk.scripts("append", job_id, "token", offset, 4, text, ids, lengths, -0.5, 40, "")
+    last = (TOKENS, 0, "", "", "", 0, 0, "", "completed", "finish_reason", "length")
     assert desk.scripts("finish", job_id, "token", *last, "model_info", MODEL)[0] == "ok"
 
 

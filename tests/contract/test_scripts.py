@@ -483,7 +483,7 @@ def test_a_deadline_that_the_pace_cannot_meet_is_refused_with_the_estimate(desk:
     desk.submit()
     # Then a job that must be done in 15 s is refused, and one that has 25 s is not
     refused = desk.try_submit(deadline_ms=15_000)
-    assert (refused[0], refused[4:]) == ("deadline_unmeetable", [20_000, 15_000])
+    assert (refused[0], refused[4:6]) == ("deadline_unmeetable", [20_000, 15_000])
     assert desk.try_submit(deadline_ms=25_000)[0] == "created"
     # And an urgent one does not wait behind the others
     assert desk.try_submit(deadline_ms=15_000, priority=Priority.URGENT)[0] == "created"
@@ -498,7 +498,7 @@ def test_a_dead_letter_is_redriven_as_a_new_job_once(desk: Desk) -> None:
     # Given a job that was given up
     dead = desk.submit(prompt="again ")
     desk.claim(dead)
-    desk.scripts("finish", dead, "token", 0, 0, "", "", "", 0, 0, "failed")
+    desk.scripts("finish", dead, "token", 0, 0, "", "", "", 0, 0, "", "failed")
     bell = desk.doorbells.render("job_new", Priority.NORMAL)
     redrive = ("redrive", dead, "job_new", "normal", bell, 60_000, 30_000)
     # When it is redriven, twice because the answer was lost

@@ -4,13 +4,12 @@ One job runs as a worker runs it: claimed, written piece by piece, given back ha
 claimed again, finished. Whatever call fails, it ends once, with every token once.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
-from redis.client import Pipeline, PubSub
+from redis.client import PubSub
 
 from common.events import Chunk, StateChange, parse_event
 from common.job import Job, JobStatus
@@ -18,8 +17,9 @@ from common.keys import EVENTS_CHANNEL
 from common.sampling import FinishReason, Sampling
 from common.scripts import Scripts
 from tests.support.desk import LEASE_MS, Desk
+from tests.support.faulty import Fault, FaultyRedis, Killed
 from worker import ledger as ledger_module
-from worker.engines.base import Token
+from worker.engines.base import Completion, Token
 from worker.lease import Lease
 from worker.ledger import Ledger
 from worker.writer import Writer
@@ -28,51 +28,7 @@ TEXT = "The quick brown fox jumps over the lazy dog."
 #: Tokens in a chunk, and after how many the first attempt gives the job back.
 CHUNK, GIVEN_BACK_AFTER = 10, 20
 MOST_CALLS = 200
-
-
-class Killed(BaseException):
-    """The worker is gone: nothing of it catches this."""
-
-
-class Fault:
-    """Fails one call: the ``at``-th, before or after the server has run it."""
-
-    def __init__(self, at: int, error: type[BaseException], *, after: bool) -> None:
-        self._left = at
-        self._error = error
-        self._after = after
-
-    @property
-    def happened(self) -> bool:
-        return self._left <= 0
-
-    def around(self, call: Callable[[], Any]) -> Any:
-        self._left -= 1
-        if self._left != 0:
-            return call()
-        if self._after:
-            call()
-        raise self._error("the connection broke")
-
-
-class FaultyRedis(Redis):
-    """A client without retries, each of whose calls may be the one that fails."""
-
-    fault: Fault
-
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        run: Callable[..., Any] = super().execute_command
-        return self.fault.around(lambda: run(*args, **options))
-
-    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
-        pipe = super().pipeline(transaction, shard_hint)
-        run = pipe.execute
-
-        def execute(raise_on_error: bool = True) -> Any:
-            return self.fault.around(lambda: run(raise_on_error))
-
-        pipe.execute = execute  # type: ignore[method-assign]
-        return pipe
+ENDED = Completion(TEXT, (), FinishReason.LENGTH, len(TEXT), 0.0, 0.1, 0.1)
 
 
 class Worker:
@@ -95,7 +51,7 @@ class Worker:
             lease.add([token(n) for n in range(start, min(start + CHUNK, end))])
             flush(writer)
         if end == len(TEXT):
-            self._ledger.complete(lease, FinishReason.LENGTH, {})
+            self._ledger.complete(lease, ENDED, {})
         else:
             self._ledger.release(lease)
 

@@ -6,7 +6,8 @@ from contextlib import closing
 import httpx
 import pytest
 
-from api.answers import CommandBody, StatsBody
+from api.answers import CommandBody
+from api.statistics import StatsBody
 from common import keys
 from common.commands import Command, Verb, parse_command
 from tests.support.gateway import Gateway

@@ -18,7 +18,7 @@ def fail(gateway: Gateway, user: str = "ada") -> str:
     """A job that its worker gave up."""
     job_id = gateway.desk.submit(user=user)
     gateway.desk.claim(job_id)
-    last = ("token", 0, 0, "", "", "", 0, 0)
+    last = ("token", 0, 0, "", "", "", 0, 0, "")
     gateway.desk.scripts("finish", job_id, *last, "failed", "error_code", "engine_error")
     return job_id
 

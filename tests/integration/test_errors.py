@@ -58,7 +58,7 @@ def problem(answer: httpx.Response, status: int, code: str) -> Any:
         ({"prompt": "x", "result_ttl_seconds": 59}, "result_ttl_seconds", None, 59),
         ({"prompt": "x", "deadline_seconds": 0}, "deadline_seconds", None, 0),
         ({"prompt": "x", "metadata": {"a": 1}}, "metadata.a", None, 1),
-        ({"prompt": "x", "webhook_url": "https://a"}, "webhook_url", "known fields", "https://a"),
+        ({"prompt": "x", "hook_url": "https://a"}, "hook_url", "known fields", "https://a"),
     ],
 )
 def test_a_bad_field_is_named_with_its_limit_and_its_value(
@@ -271,7 +271,7 @@ def test_every_refusal_of_a_submit_is_in_the_api_documentation(gateway: Gateway)
     for path in ("/generate", "/explain"):
         operation = api["paths"][path]["post"]
         assert set(operation["responses"]) == {
-            *("200", "202", "400", "401", "413", "415", "422", "429", "503")
+            *("200", "202", "400", "401", "402", "403", "413", "415", "422", "429", "503")
         }
         assert "queue-full" in operation["responses"]["503"]["description"]
     body = api["components"]["schemas"]["GenerateRequest"]["properties"]

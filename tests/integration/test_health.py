@@ -13,7 +13,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.answers import HealthBody, ModelBody, ReadyBody, StatusBody
+from api.answers import HealthBody, ModelBody, ReadyBody
+from api.statistics import StatusBody
 from cli.ports import any_free
 from tests.support.gateway import Gateway
 from tests.support.processes import Process
@@ -159,8 +160,11 @@ def test_the_status_shows_workers_queues_and_pace(
             "busy": 1,
             "metrics_port": 9090,
             "tokens_per_second": 12.5,
+            "model_name": "llama",
         }
     ]
+    assert status["model"]["model_name"] == "llama"
+    assert [window["jobs"]["completed"] for window in status["windows"]] == [1, 1, 1]
 
 
 def test_the_metrics_count_jobs_and_requests_without_naming_anybody(

@@ -113,11 +113,13 @@ def test_no_process_shows_a_secret_on_its_command_line(machine: Machine, first_r
         for process in machine.supervisor.processes()
     ]
 
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert all(password not in line and "admin123" not in line for line in lines)
 
 
-@pytest.mark.parametrize("name", ["valkey", "maintenance", "inference", "gateway", "flower"])
+@pytest.mark.parametrize(
+    "name", ["valkey", "maintenance", "inference", "webhooks", "gateway", "flower"]
+)
 def test_a_process_that_was_killed_is_started_again(
     machine: Machine, first_run: str, name: str
 ) -> None:

@@ -150,7 +150,7 @@ def test_a_text_with_any_separator_stays_one_line(gateway: Gateway, client: http
     text = "a\u2028b\u2029c\x85d\ne\r\nf"
     job_id = gateway.desk.submit()
     gateway.desk.claim(job_id)
-    chunk = (0, 1, text, "1", str(len(text)), -0.1, 1)
+    chunk = (0, 1, text, "1", str(len(text)), -0.1, 1, "")
     gateway.desk.scripts("finish", job_id, "token", *chunk, "completed", "finish_reason", "stop")
 
     body = client.get(f"/jobs/{job_id}/events").text

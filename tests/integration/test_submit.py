@@ -8,20 +8,8 @@ import httpx
 import pytest
 
 from common.job import Job
+from tests.support.documents import EXAMPLE_REQUEST
 from tests.support.gateway import Gateway
-
-EXAMPLE = {
-    "context": {
-        "analysis_type": "sentiment",
-        "symbol": "AAPL",
-        "sentiment_score": 0.75,
-        "current_price": 150.0,
-        "iv_rank": 65,
-    },
-    "max_tokens": 200,
-    "temperature": 0.1,
-    "priority": "normal",
-}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +45,7 @@ def test_a_submit_says_where_to_find_the_job(client: httpx.Client) -> None:
 
 
 def test_the_example_of_the_documents_is_accepted(gateway: Gateway, client: httpx.Client) -> None:
-    answer = client.post("/explain", json=EXAMPLE)
+    answer = client.post("/explain", json=EXAMPLE_REQUEST)
 
     job = gateway.desk.read(answer.json()["id"])
     assert answer.status_code == 202
@@ -109,7 +97,7 @@ def test_defaults_are_those_of_the_table(gateway: Gateway, client: httpx.Client)
     )
 
 
-def test_a_submit_is_two_script_calls_and_nothing_else(
+def test_a_submit_is_four_script_calls_and_nothing_else(
     gateway: Gateway, client: httpx.Client
 ) -> None:
     # Given a gateway that has loaded its scripts
@@ -117,10 +105,10 @@ def test_a_submit_is_two_script_calls_and_nothing_else(
     gateway.redis.config_resetstat()
     # When a job is submitted
     submit(client)
-    # Then Redis saw the two scripts of one pipeline
+    # Then Redis saw who asks, and one pipeline of submit, read and preempt
     calls = gateway.redis.info("commandstats")
     outside_scripts = {name: calls[name]["calls"] for name in calls if "eval" in name}
-    assert outside_scripts == {"cmdstat_evalsha": 2}
+    assert outside_scripts == {"cmdstat_evalsha": 4}
 
 
 def test_a_submit_answers_again_to_the_same_key(gateway: Gateway, client: httpx.Client) -> None:
@@ -149,7 +137,7 @@ def test_a_key_belongs_to_its_user_and_route(gateway: Gateway, client: httpx.Cli
     # When Bob uses the same, and Ada on another route
     with gateway.client("bob") as bob:
         jobs.append(submit(bob, key).json()["id"])
-    jobs.append(client.post("/explain", json=EXAMPLE, headers=key).json()["id"])
+    jobs.append(client.post("/explain", json=EXAMPLE_REQUEST, headers=key).json()["id"])
     # Then these are three jobs
     assert len(set(jobs)) == 3
 
@@ -263,10 +251,10 @@ def test_a_running_job_can_be_cancelled_and_keeps_its_text(
 def test_the_result_of_an_explanation_is_as_the_documents_show(
     gateway: Gateway, client: httpx.Client
 ) -> None:
-    job_id = client.post("/explain", json=EXAMPLE).json()["id"]
+    job_id = client.post("/explain", json=EXAMPLE_REQUEST).json()["id"]
     info = '{"model_name": "llama", "quantization": "Q4_1", "gpu_layers": 0, "context_size": 4096}'
     gateway.desk.claim(job_id)
-    chunk = (0, 2, "Good.", "1,2", "4,1", -0.2, 100)
+    chunk = (0, 2, "Good.", "1,2", "4,1", -0.2, 100, "")
     fields = ("completed", "finish_reason", "stop", "model_info", info)
     gateway.desk.scripts("finish", job_id, "token", *chunk, *fields)
 

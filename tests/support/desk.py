@@ -1,5 +1,6 @@
 """Both sides of the lifecycle by hand: submits as a gateway, claims as a worker."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from redis import Redis
@@ -47,6 +48,7 @@ class Desk:
         result_ttl_ms: int = HOUR_MS,
         prompt: str = "hello ",
         sampling: Sampling | None = None,
+        more: Mapping[str, Argument] | None = None,
     ) -> list[Any]:
         """Submit a job; return the script's answer."""
         job_id = job_id or new_job_id()
@@ -55,6 +57,7 @@ class Desk:
         fields: tuple[Argument, ...] = (
             *("v", 1, "kind", "generate", "work", work, "prompt_tokens", 6),
             *("timeout_ms", timeout_ms, "result_ttl_ms", result_ttl_ms),
+            *(part for pair in (more or {}).items() for part in pair),
         )
         answer: list[Any] = self.scripts(
             *("submit", job_id, user, priority.value, idempotency, digest, class_limit),
@@ -67,10 +70,17 @@ class Desk:
         return Job.from_hash(pairs(self.scripts("read", job_id)[0]))
 
     def claim(
-        self, job_id: str, token: str = "token", worker: str = "worker", *, alone: bool = True
+        self,
+        job_id: str,
+        token: str = "token",
+        worker: str = "worker",
+        *,
+        alone: bool = True,
+        model: str = "",
     ) -> list[Any]:
         """Claim as a worker would that holds nothing else."""
-        answer: list[Any] = self.scripts("claim", job_id, token, worker, LEASE_MS, int(alone))
+        claim = ("claim", job_id, token, worker, LEASE_MS, int(alone), model)
+        answer: list[Any] = self.scripts(*claim)
         return answer
 
     def append(self, job_id: str, offset: int, ids: list[int], token: str = "token") -> list[Any]:
@@ -104,4 +114,4 @@ def chunk(offset: int, ids: list[int]) -> tuple[Argument, ...]:
     """The chunk arguments of append and finish; the text of id n is one character."""
     text = "".join(chr(97 + n % 26) for n in ids)
     joined = ",".join(map(str, ids))
-    return (offset, len(ids), text, joined, ",".join("1" * len(ids)), -0.5 * len(ids), 10)
+    return (offset, len(ids), text, joined, ",".join("1" * len(ids)), -0.5 * len(ids), 10, "")

@@ -10,8 +10,9 @@ from redis import Redis
 
 from api.auth import Tokens
 from cli.sse import ServerSentEvent, parse_events, split_lines
+from common import keys
 from tests.support.desk import Desk
-from tests.support.stack import Stack
+from tests.support.stack import USERNAME, Stack
 from tests.support.waiting import wait_until
 
 #: Short, so that a test sees keep-alives and expired tokens soon.
@@ -45,7 +46,9 @@ class Gateway:
         return Tokens(secret, lifetime_seconds)
 
     def client(self, user: str = "ada", timeout_seconds: float = 15.0) -> httpx.Client:
-        """A client with a token of ``user``."""
+        """A client with a token of ``user``, who has a record."""
+        if user != USERNAME:
+            self.redis.hsetnx(keys.user(user), "role", "user")
         client = self.stack.client(timeout_seconds)
         client.headers["Authorization"] = f"Bearer {self.tokens().issue(user)}"
         return client

@@ -67,7 +67,12 @@ class Stack:
         return self._start(name, "worker", "inference", **settings)
 
     def start_maintenance(self) -> Process:
-        return self._start("maintenance", "worker", "maintenance")
+        # The worker that starts after it is to have METRICS_PORT.
+        return self._start("maintenance", "worker", "maintenance", METRICS_PORT=str(any_free()))
+
+    def start_webhooks(self, name: str = "webhooks", **settings: str) -> Process:
+        """Start a webhook worker; a second one wants another name."""
+        return self._start(name, "worker", "webhooks", **settings)
 
     def wait_until_ready(self, timeout_seconds: float = 120.0) -> None:
         """Return once /readyz says so; fail at once when a process has ended."""

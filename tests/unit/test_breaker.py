@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from worker.breaker import JITTER, MAX_SECONDS, Breaker, Circuit, CircuitState
-from worker.engines.base import EngineError, ModelUnavailable
+from worker.engines.base import EngineBusy, EngineError, ModelUnavailable, RequestRefused
 
 LIMIT = 3
 CLOSED, HALF_OPEN, OPEN = CircuitState
@@ -101,6 +101,15 @@ def test_an_engine_that_does_not_respond_is_blamed_at_once() -> None:
     # and it is not asked again
     assert log.breaker.failed(EngineError("CUDA error"))
     assert log.asked == 1
+
+
+@pytest.mark.parametrize("error", [EngineBusy("429"), RequestRefused("400")])
+def test_neither_a_busy_engine_nor_a_bad_request_says_anything_about_the_engine(
+    error: EngineError,
+) -> None:
+    log = Log(responds=False)
+    assert not any(log.breaker.failed(error) for _ in range(LIMIT + 1))
+    assert (log.asked, log.opened) == (0, [])
 
 
 def test_a_model_that_is_gone_needs_no_question() -> None:

@@ -7,12 +7,15 @@ import pytest
 
 from api import problems
 from api.problems import (
+    InternalError,
     InvalidRequest,
+    JobEnded,
     JobNotFound,
     Problem,
     QueueFull,
     Unauthorized,
 )
+from api.v1.problems import Cancelled, GenerationFailed, GenerationLate
 
 
 def tree(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
@@ -22,6 +25,8 @@ def tree(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
 
 
 KINDS = sorted(tree(), key=lambda kind: (kind.status, kind.code))
+#: Other packages' kinds are here only if they are imported.
+OWN = [kind for kind in KINDS if kind.__module__ == problems.__name__]
 
 
 def test_every_problem_has_a_code_of_its_own() -> None:
@@ -30,7 +35,7 @@ def test_every_problem_has_a_code_of_its_own() -> None:
     assert len(set(codes)) == len(codes)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", OWN, ids=lambda kind: kind.__name__)
 def test_the_docstring_draws_every_problem_under_its_status(kind: type[Problem]) -> None:
     if kind is problems.Unavailable:
         return  # the trunk of its branch
@@ -68,7 +73,24 @@ def test_the_first_field_at_fault_is_the_sdks_param() -> None:
 
 @pytest.mark.parametrize(("seconds", "header"), [(0.2, "1"), (1, "1"), (1.01, "2"), (59.5, "60")])
 def test_retry_after_is_in_whole_seconds_and_never_early(seconds: float, header: str) -> None:
-    assert QueueFull("Full.", retry_after=seconds).headers == {"Retry-After": header}
+    headers = QueueFull("Full.", retry_after=seconds).headers or {}
+
+    assert headers["Retry-After"] == header
+    assert headers["retry-after-ms"] == str(round(seconds * 1000))
+
+
+def test_a_client_is_told_not_to_retry_what_cannot_change() -> None:
+    for kind in (JobEnded, Cancelled, GenerationFailed, GenerationLate):
+        assert (kind("No.").headers or {})["x-should-retry"] == "false"
+    for other in (InvalidRequest, QueueFull, InternalError):
+        assert "x-should-retry" not in (other("No.").headers or {})
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(60, None), (61, "false")])
+def test_a_client_is_told_not_to_retry_what_takes_long(seconds: int, told: str | None) -> None:
+    headers = QueueFull("Full.", retry_after=seconds).headers or {}
+
+    assert headers.get("x-should-retry") == told
 
 
 def test_a_missing_token_is_challenged_without_blame() -> None:

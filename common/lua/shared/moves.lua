@@ -3,7 +3,6 @@
 local TOMBSTONE_MS = 7 * 24 * 3600 * 1000
 local IDEMPOTENCY_MS = 24 * 3600 * 1000
 local STREAM_LINGER_MS = 60 * 1000
-local LISTED_MS = 22 * 24 * 3600 * 1000
 -- Fields that mean nothing once a job has ended.
 local TRANSIENT = { 'token', 'worker', 'claimed_ms', 'queued_ms', 'rung_ms', 'not_before_ms',
   'queue_ttl_ms', 'timeout_ms', 'tokens_at_kill', 'asked_back' }
@@ -24,21 +23,23 @@ local function run_ms(job, until_ms)
 end
 
 -- Put a new job in its queue and ring for it; its other fields are in the record.
--- ``way`` has queue_ttl_ms, bell and, where there is one, deadline_ms from now.
+-- ``way`` has queue_ttl_ms, bell and, where there is one, deadline_ms from now or batch.
 local function enqueue(id, user, priority, now, way)
-  local start_by, deadline = now + tonumber(way.queue_ttl_ms), 0
+  local start_by = now + tonumber(way.queue_ttl_ms)
   if (way.deadline_ms or 0) > 0 then
-    deadline = now + way.deadline_ms
+    local deadline = now + way.deadline_ms
+    redis.call('HSET', 'job:' .. id, 'deadline_ms', int(deadline))
     start_by = math.min(start_by, deadline)
   end
   redis.call('HSET', 'job:' .. id, 'id', id, 'priority', priority, 'status', 'queued',
     'revision', '1', 'created_ms', int(now), 'enqueued_ms', int(now), 'queued_ms', int(now),
-    'rung_ms', int(now), 'deadline_ms', int(deadline), 'queue_ttl_ms', way.queue_ttl_ms)
+    'rung_ms', int(now), 'queue_ttl_ms', way.queue_ttl_ms)
   redis.call('ZADD', 'wait:' .. priority, int(now), id)
   redis.call('ZADD', 'deadlines', int(start_by), id)
-  redis.call('ZREMRANGEBYSCORE', 'jobs:' .. user, '-inf', int(now - LISTED_MS))
-  redis.call('ZADD', 'jobs:' .. user, int(now), id)
-  redis.call('SADD', 'active:' .. user, id)
+  if not way.batch then  -- the lines of a batch are one request, and listed by it
+    list_job(id, user, priority, now)
+    redis.call('SADD', 'active:' .. user, id)
+  end
   redis.call('LPUSH', 'q.' .. priority, way.bell)
   publish_state(id, 'queued', 1)
 end
@@ -47,17 +48,19 @@ end
 -- ``fields`` are further field, value pairs for the record.
 local function settle(id, job, status, now, fields)
   local key, ttl = 'job:' .. id, number_of(job, 'result_ttl_ms')
-  local text, ids, lengths = compact(id)
+  local text, ids, lengths, logprobs = compact(id)
   local revision = redis.call('HINCRBY', key, 'revision', 1)
   void(id, job)
   redis.call('HDEL', key, unpack(TRANSIENT))
   redis.call('HSET', key, 'status', status, 'completed_ms', int(now),
     'expires_ms', int(now + ttl), 'run_ms', int(run_ms(job, now)),
     'text', text, 'ids', pack(ids), 'lengths', lengths)
+  if logprobs ~= '' then redis.call('HSET', key, 'logprobs', logprobs) end
   if #fields > 0 then redis.call('HSET', key, unpack(fields)) end
   redis.call('ZREM', 'wait:' .. job.priority, id)
   redis.call('ZREM', 'deadlines', id)
   redis.call('SREM', 'active:' .. job.user, id)
+  if not job.batch then relist(id, job, status, now) end
   redis.call('PEXPIRE', key, ttl)
   redis.call('PEXPIRE', 'ev:' .. id, math.min(ttl, STREAM_LINGER_MS))
   redis.call('SET', 'gone:' .. id, job.user, 'PX', int(ttl + TOMBSTONE_MS))
@@ -66,6 +69,9 @@ local function settle(id, job, status, now, fields)
     redis.call('PEXPIRE', job.idempotency, int(math.max(IDEMPOTENCY_MS - age, ttl)))
   end
   if status == 'failed' then redis.call('ZADD', 'dead', int(now), id) end
+  account(id, job, status, now)
+  outbox_event(id, job, 'job.' .. status, now)
+  line_ended(id, job, status, now)
   redis.call('HINCRBY', 'totals', job.kind .. '|' .. job.priority .. '|' .. status, 1)
   publish_state(id, status, revision)
 end
