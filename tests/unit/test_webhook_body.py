@@ -126,3 +126,10 @@ def test_the_openai_format_has_an_id_and_nothing_more() -> None:
         "timestamp": "1970-01-01T00:00:03.500Z",
         "data": {"id": "job_1"},
     }
+
+
+def test_paths_become_addresses_where_the_public_one_is_known() -> None:
+    body = json.loads(render(delivery(), "https://llama.example.com"))
+
+    job_id = body["data"]["id"]
+    assert body["data"]["urls"]["self"] == f"https://llama.example.com/jobs/{job_id}"

@@ -16,6 +16,7 @@ class WebhookSettings(CommonSettings):
     webhook_timeout_seconds: float = Field(15.0, gt=0, le=60)
     webhook_concurrency: int = Field(32, ge=1, le=1024, description="sends at once, of a worker")
     webhook_endpoint_concurrency: int = Field(4, ge=1, le=1024, description="sends at once to one")
+    public_url: str = Field("", pattern=r"^(https?://\S+[^/\s])?$", description="of the gateway")
     webhook_disable_after_seconds: int = Field(432_000, ge=1, description="of nothing but failing")
 
     @property

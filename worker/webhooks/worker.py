@@ -83,6 +83,7 @@ class WebhookWorker:
             ),
             self._metrics,
             settings.retry_schedule,
+            settings.public_url,
         )
 
     def _why_unready(self) -> str:
