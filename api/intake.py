@@ -92,6 +92,18 @@ async def answer(
     return job_response(snapshot, status, headers)
 
 
+async def look(
+    request: Request, state: State, user: str, job_id: str, wait: int | None
+) -> tuple[Snapshot, dict[str, str]]:
+    """The job as it is, or once it has ended; with the headers that say which. Raises Problem."""
+    snapshot = await state.jobs.get(user, job_id)
+    if wait is None:
+        return snapshot, {}
+    if not snapshot.job.status.terminal:
+        snapshot = await hold(request, state, snapshot, wait)
+    return snapshot, {"Preference-Applied": f"wait={wait}"}
+
+
 async def hold(request: Request, state: State, snapshot: Snapshot, seconds: int) -> Snapshot:
     """The job once it has ended, or as it is then. Raises ClientLeft."""
     job = snapshot.job

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.answers import JobBody, JobListBody
 from api.conditional import IfNoneMatch, matches
 from api.deps import PrincipalDep, StateDep, WaitDep
-from api.intake import hold, job_response
+from api.intake import job_response, look
 from api.listing import Filter
 from api.openapi import problems
 from api.pages import DEFAULT_LIMIT, After, Limit
@@ -66,12 +66,7 @@ async def get_job(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One job as it is; with `Prefer: wait=N` once it has ended, or after N seconds."""
-    snapshot = await state.jobs.get(principal.user, job_id)
-    headers = {}
-    if wait is not None:
-        headers["Preference-Applied"] = f"wait={wait}"
-        if not snapshot.job.status.terminal:
-            snapshot = await hold(request, state, snapshot, wait)
+    snapshot, headers = await look(request, state, principal.user, job_id, wait)
     response = job_response(snapshot, 200, headers)
     if matches(if_none_match, snapshot.etag):
         return Response(status_code=304, headers=headers)

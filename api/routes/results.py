@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 from api.answers import ExplanationBody, GenerateResultBody
 from api.conditional import IfNoneMatch, matches
 from api.deps import PrincipalDep, StateDep, WaitDep
-from api.intake import hold
+from api.intake import look
 from api.openapi import problems
 from api.problems import (
     JobGone,
@@ -38,12 +38,7 @@ async def get_result(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """What a completed job made, and nothing else; `Prefer: wait=N` waits for its end."""
-    snapshot = await state.jobs.get(principal.user, job_id)
-    headers = {}
-    if wait is not None:
-        headers["Preference-Applied"] = f"wait={wait}"
-        if not snapshot.job.status.terminal:
-            snapshot = await hold(request, state, snapshot, wait)
+    snapshot, headers = await look(request, state, principal.user, job_id, wait)
     result = bare_result(snapshot)
     headers["ETag"] = snapshot.etag
     if matches(if_none_match, snapshot.etag):
