@@ -45,7 +45,7 @@ class Served:
 
 
 class Serving:
-    """Looks at the workers at most once in FRESH_SECONDS."""
+    """Looks at the workers at most once in FRESH_SECONDS, as soon as it has seen a model."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -54,7 +54,7 @@ class Serving:
 
     async def models(self) -> tuple[Served, ...]:
         """One entry a worker that has a model, the newest first; the last known in an outage."""
-        if time.monotonic() - self._looked >= FRESH_SECONDS:
+        if not self._seen or time.monotonic() - self._looked >= FRESH_SECONDS:
             self._looked = time.monotonic()
             try:
                 state = await self._cluster.state()
