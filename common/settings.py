@@ -7,7 +7,7 @@ Nothing here is instantiated at import: each process builds its settings once, i
 import re
 import sys
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.addresses import Network
 
 
 class AppEnv(StrEnum):
@@ -40,7 +42,6 @@ class EngineName(StrEnum):
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Network = IPv4Network | IPv6Network
 
 #: A key of fewer bytes could be guessed.
 MIN_KEY_BYTES = 32
