@@ -40,6 +40,7 @@ stop:  ## Stop what `make run DETACH=1` started
 
 .PHONY: test
 test: $(VENV)/.test  ## Run the whole suite (ARGS="-k name" for a part)
+	@$(PY) -m tests.support.tools
 	@$(PY) -m quantization fetch
 	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest $(ARGS)
 
