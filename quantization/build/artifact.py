@@ -8,6 +8,7 @@ from pathlib import Path
 from common.artifact import CHAT_TEMPLATE, TOKENIZER, Artifact, ArtifactError, open_artifact
 from common.digests import verify_once
 from quantization.build.gguf import write_gguf
+from quantization.build.llama_cpp import LlamaCpp, NotKnownHere
 from quantization.build.safetensors import write_safetensors
 from quantization.checkpoint import Checkpoint
 from quantization.fetch import Report
@@ -28,9 +29,12 @@ def build(
     *,
     report: Report,
     track: Track,
+    llama_cpp: LlamaCpp | None = None,
 ) -> Artifact:
     """Return the artifact in ``directory``, making it if it is not there.
 
+    ``llama_cpp`` writes GGUF instead of this package; for a model that is not known here it is
+    looked for on PATH.
     Everything that can be checked is checked before any work. Raises ArtifactError.
     """
     with locked(directory.with_name(f".{directory.name}.lock")):
@@ -41,7 +45,7 @@ def build(
         report(f"building {recipe.name} of {source.name}: {recipe.method}")
         with staged(directory) as stage:
             if recipe.is_gguf:
-                _build_gguf(source, recipe, stage, track)
+                _build_gguf(source, recipe, stage, llama_cpp, report, track)
             else:
                 _build_safetensors(source, recipe, stage)
         return open_artifact(directory)
@@ -107,20 +111,55 @@ def _origin_of(source: Artifact) -> list[str]:
     return [file["sha256"] for file in source.manifest["files"] if file["name"] in wanted]
 
 
-def _build_gguf(source: Artifact, recipe: Recipe, stage: Path, track: Track) -> None:
+def _build_gguf(
+    source: Artifact,
+    recipe: Recipe,
+    stage: Path,
+    llama_cpp: LlamaCpp | None,
+    report: Report,
+    track: Track,
+) -> None:
     path = stage / f"{source.name}.{recipe.file_type!s}.gguf"
-    write_gguf(source, recipe, path, track)
+    tools = _write_gguf(source, recipe, path, llama_cpp, report, track)
     for name in (TOKENIZER, CHAT_TEMPLATE):
         if (source.path / name).exists():
             shutil.copy(source.path / name, stage / name)
     quantization = GgufFile.read(path).quantization
-    _label(source, recipe, stage, [path.name], "gguf", quantization, ["gguf", "xllamacpp"])
+    _label(source, recipe, stage, [path.name], "gguf", quantization, tools)
+
+
+def _write_gguf(
+    source: Artifact,
+    recipe: Recipe,
+    path: Path,
+    llama_cpp: LlamaCpp | None,
+    report: Report,
+    track: Track,
+) -> dict[str, str]:
+    """Write the file; the versions of what wrote it."""
+    if llama_cpp is None:
+        try:
+            write_gguf(source, recipe, path, track)
+        except NotKnownHere as unknown:
+            llama_cpp = _asked_instead(unknown)
+            report(f"{unknown}: llama.cpp's own programs are asked")
+        else:
+            return tool_versions("gguf", "xllamacpp")
+    llama_cpp.write(source, recipe, path, report)
+    return tool_versions("gguf") | llama_cpp.digests()
+
+
+def _asked_instead(unknown: NotKnownHere) -> LlamaCpp:
+    try:
+        return LlamaCpp.find()
+    except ArtifactError as missing:
+        raise ArtifactError(f"{unknown}, and {missing}") from None
 
 
 def _build_safetensors(source: Artifact, recipe: Recipe, stage: Path) -> None:
     write_safetensors(source, recipe, stage)
     weights = sorted(path.name for path in stage.glob("*.safetensors"))
-    tools = ["torch", "transformers", "bitsandbytes"]
+    tools = tool_versions("torch", "transformers", "bitsandbytes")
     _label(source, recipe, stage, weights, "safetensors", recipe.name, tools)
 
 
@@ -131,7 +170,7 @@ def _label(
     weights: list[str],
     file_format: str,
     quantization: str,
-    tools: list[str],
+    tools: dict[str, str],
 ) -> None:
     Manifest(
         name=source.name,
@@ -144,7 +183,7 @@ def _label(
         eos_token_ids=sorted(source.eos_token_ids),
         special_tokens=source.special_tokens,
         weights=weights,
-        tools=tool_versions(*tools, "tokenizers"),
+        tools=tools | tool_versions("tokenizers"),
         recipe=recipe.to_dict() | {"source_sha256": _origin_of(source)},
         notes=source.manifest.get("notes", []),
     ).write(stage)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from common.artifact import Artifact, ArtifactError
+from quantization.build.llama_cpp import NotKnownHere
 from quantization.build.vocabulary import Vocabulary
 from quantization.weights import Weights
 
@@ -85,10 +86,7 @@ def _rope(config: Mapping[str, Any]) -> dict[str, Any]:
     rope = {"rope_theta": config.get("rope_theta", 10000.0)} | rope
     kind = rope.setdefault("rope_type", rope.get("type", "default"))
     if kind not in ("default", "linear", "llama3"):
-        raise ArtifactError(
-            f"rope_type {kind} is not known here: convert this model with llama.cpp's "
-            "convert_hf_to_gguf.py"
-        )
+        raise NotKnownHere(f"rope_type {kind} is not known here")
     return rope
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.artifact import TOKENIZER, ArtifactError
+from common.artifact import TOKENIZER
+from quantization.build.llama_cpp import NotKnownHere
 from quantization.gguf_file import TokenType
 
 _BYTE_TOKENS = frozenset(f"<0x{byte:02X}>" for byte in range(256))
@@ -32,12 +33,12 @@ class Vocabulary:
     def read(cls, directory: Path, size: int) -> "Vocabulary":
         """Read the tokenizer.json of ``directory``, filled up to ``size`` ids.
 
-        Raises ArtifactError for an algorithm that is not known here.
+        Raises NotKnownHere for an algorithm that is not known here.
         """
         content = json.loads((directory / TOKENIZER).read_text("utf-8"))
         model = content["model"]
         if model.get("type") != "BPE":
-            raise ArtifactError(f"{directory / TOKENIZER} is {model.get('type')}, not BPE")
+            raise NotKnownHere(f"{directory / TOKENIZER} is {model.get('type')}, not BPE")
         added = content.get("added_tokens") or []
         tokens = _tokens(model["vocab"], added, size)
         is_spm = bool(model.get("byte_fallback"))
@@ -91,9 +92,8 @@ def _pre_tokenizer(content: Mapping[str, Any], directory: Path) -> str:
         "\\\\", "\\"
     ):
         return "llama-bpe"
-    raise ArtifactError(
-        f"{directory / TOKENIZER} cuts text in a way that is not known here ({', '.join(kinds)}): "
-        "convert this model with llama.cpp's convert_hf_to_gguf.py"
+    raise NotKnownHere(
+        f"{directory / TOKENIZER} cuts text in a way that is not known here ({', '.join(kinds)})"
     )
 
 

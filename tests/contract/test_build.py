@@ -14,21 +14,19 @@ from common.sampling import Sampling
 from common.tokenizer import ModelTokenizer
 from quantization.__main__ import main
 from quantization.build import artifact as artifact_module
-from quantization.build.artifact import build
 from quantization.fetch import fetch
 from quantization.gguf_file import GgufFile
 from quantization.gguf_tokenizer import build_tokenizer
 from quantization.manifest import verify
-from quantization.progress import silent
 from quantization.recipes import RECIPES, find_recipe
 from tests.models import default_gguf, default_safetensors, write_tiny_llama
+from tests.support.workshop import IDS, built, logits
 from worker.engines import create_engine
 from worker.engines.base import Generation
-from worker.engines.settings import EngineSettings, Quantization
+from worker.engines.settings import EngineSettings
 
 pytestmark = [pytest.mark.torch]
 
-IDS = [5, 80, 99, 104, 101, 120, 40, 41, 3, 200, 17, 60]
 TEXT = "EPS of 3.14 beat 2.90; naïve — 中文 ab"
 
 
@@ -40,24 +38,6 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tiny(state_dir: Path) -> Artifact:
     return fetch(str(write_tiny_llama(state_dir / "tiny")), state_dir, print)[0]
-
-
-def built(source: Artifact, recipe: str, state_dir: Path) -> Artifact:
-    directory = state_dir / "models" / f"{source.name}-{recipe}"
-    return build(source, find_recipe(recipe), directory, state_dir, report=print, track=silent)
-
-
-def logits(artifact: Artifact, engine: str, precision: str = "fp32") -> Any:
-    """[len(IDS), vocab] from the engine that serves it."""
-    settings = EngineSettings(
-        slots=1, context_size=64, scoring=True, quantization=Quantization(precision)
-    )
-    served: Any = create_engine(engine, settings, artifact, ModelTokenizer.load(artifact))
-    served.load()
-    try:
-        return np.concatenate(list(served.score(IDS)))
-    finally:
-        served.close()
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
