@@ -144,6 +144,7 @@ def _adapted(base: Artifact, training: Training, *, cuda: bool) -> Any:
     model.config.use_cache = False
     if training.qlora:
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+        _keep_differentiable(model)
     config = LoraConfig(
         r=training.rank,
         lora_alpha=training.alpha,
@@ -152,6 +153,19 @@ def _adapted(base: Artifact, training: Training, *, cuda: bool) -> Any:
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
+
+
+def _keep_differentiable(model: Any) -> None:
+    """Keep bitsandbytes' layers off their CPU kernel for inference, which has no gradient.
+
+    The first evaluation would repack the weights for it, and training then goes astray silently
+    (bitsandbytes 0.50, processors with AVX512-BF16).
+    """
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
 
 
 def collate(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:

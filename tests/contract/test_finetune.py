@@ -132,6 +132,15 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(
     assert report["steps"] == 6
 
 
+def test_qlora_learns_too(base: Artifact, dataset: Path, state_dir: Path) -> None:
+    output = state_dir / "qlora"
+    assert finetune(base, dataset, output, state_dir, "--qlora", "--epochs", "4") == 0
+
+    # bitsandbytes' kernel without a gradient made this grow a million times
+    report = json.loads((output / "training" / "report.json").read_text())
+    assert report["perplexity_after"] < report["perplexity_before"]
+
+
 def test_checkpoints_of_another_run_are_not_gone_on_from(
     taught: Path, base: Artifact, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
