@@ -1,14 +1,16 @@
 """Programs of the system that tests drive: found on PATH, or taken from Debian's packages.
 
-``python -m tests.support.tools`` fetches what is missing, as ``make test`` does first. Packages
+``python -m tests.support.tools`` fetches what is missing, as ``make test`` does first, and
+``make bench`` for wrk. Packages
 are unpacked beside the virtual environment, so that no service is started by their installation;
-only Chromium, which needs dozens of libraries, is installed, and only by root.
+only those that need libraries are installed, and only by root.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -23,8 +25,9 @@ PACKAGES = {
     "chromium": ("chromium", "chromium"),
     "prometheus": ("prometheus", "prometheus"),
     "promtool": ("prometheus", "promtool"),
+    "wrk": ("wrk", "wrk"),
 }
-_INSTALLED = ("chromium",)
+_INSTALLED = ("chromium", "wrk")
 
 
 def tool(name: str) -> Path:
@@ -38,9 +41,9 @@ def tool(name: str) -> Path:
     pytest.skip(hint)
 
 
-def fetch() -> None:
+def fetch(names: Iterable[str]) -> None:
     """Get every missing program, or say how."""
-    missing = sorted({PACKAGES[name][0] for name in PACKAGES if _find(name) is None})
+    missing = sorted({PACKAGES[name][0] for name in names if _find(name) is None})
     if not missing:
         return
     if not shutil.which("apt-get"):
@@ -85,4 +88,4 @@ def _run(*command: str, cwd: Path | None = None) -> None:
 
 
 if __name__ == "__main__":
-    fetch()
+    fetch(sys.argv[1:] or PACKAGES.keys() - {"wrk"})
