@@ -1,14 +1,13 @@
 """The first answer: one real explanation through the whole stack, shown as it is written."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import httpx
 
+from cli.clock import TokenClock
 from cli.settings import LauncherSettings
 from cli.sse import parse_events, split_lines
 
@@ -29,31 +28,6 @@ class NoAnswerError(Exception):
     """Why there is no first answer, in one line."""
 
 
-class TokenClock:
-    """When tokens came, in seconds since it was made."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-        self._tokens = self._first_tokens = 0
-        self.first_seconds = self._last_seconds = 0.0
-
-    def elapsed(self) -> float:
-        return time.monotonic() - self._start
-
-    def count(self, tokens: int) -> None:
-        """These tokens have come now."""
-        self._last_seconds = self.elapsed()
-        if not self._tokens:
-            self.first_seconds, self._first_tokens = self._last_seconds, tokens
-        self._tokens += tokens
-
-    @property
-    def per_second(self) -> float:
-        """The speed after the first piece; 0 if there was but one."""
-        seconds = self._last_seconds - self.first_seconds
-        return (self._tokens - self._first_tokens) / seconds if seconds else 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class FirstAnswer:
     """The completed job, and when its client saw what."""
@@ -64,15 +38,7 @@ class FirstAnswer:
 
     def timings(self) -> str:
         """One line: queue, first token, speed, total."""
-        tokens = self.job["usage"]["completion_tokens"]
-        parts = [
-            f"{_milliseconds(self.job, 'created_at', 'started_at')} ms in the queue",
-            f"first token after {self.clock.first_seconds:.2f} s",
-            f"{tokens} tokens in {self.total_seconds:.2f} s",
-        ]
-        if self.clock.per_second:
-            parts.insert(2, f"{self.clock.per_second:.0f} tokens/s")
-        return " · ".join(parts)
+        return self.clock.timings(self.job, self.total_seconds)
 
 
 def ask(settings: LauncherSettings, show: Show) -> FirstAnswer:
@@ -82,7 +48,10 @@ def ask(settings: LauncherSettings, show: Show) -> FirstAnswer:
         NoAnswerError: a step was refused, or the job did not complete.
     """
     timeout = httpx.Timeout(30.0, read=120.0)
-    with httpx.Client(base_url=settings.gateway_url, timeout=timeout, trust_env=False) as client:
+    tls = settings.gateway_tls
+    with httpx.Client(
+        base_url=settings.gateway_url, verify=tls, timeout=timeout, trust_env=False
+    ) as client:
         try:
             client.headers["Authorization"] = f"Bearer {_log_in(client, settings)}"
             return _submit_and_stream(client, show)
@@ -128,8 +97,3 @@ def _accepted(answer: httpx.Response) -> dict[str, Any]:
         raise NoAnswerError(f"{answer.request.url} answered {answer.status_code}: {answer.text}")
     body: dict[str, Any] = answer.json()
     return body
-
-
-def _milliseconds(job: dict[str, Any], start: str, end: str) -> int:
-    elapsed = datetime.fromisoformat(job[end]) - datetime.fromisoformat(job[start])
-    return round(elapsed.total_seconds() * 1000)

@@ -48,7 +48,10 @@ def wait_until_ready(
     timeout_seconds = settings.startup_timeout_seconds
     deadline = time.monotonic() + timeout_seconds
     deaths, told = Deaths(), ""
-    with httpx.Client(base_url=settings.gateway_url, timeout=5.0, trust_env=False) as client:
+    tls = settings.gateway_tls
+    with httpx.Client(
+        base_url=settings.gateway_url, verify=tls, timeout=5.0, trust_env=False
+    ) as client:
         while missing := what_is_missing(client):
             if missing != told:
                 tell(f"  {missing}")

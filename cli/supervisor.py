@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-import xmlrpc.client
+import xmlrpc.client  # nosec B411 - of our own supervisor, on a socket of this user
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass

@@ -3,11 +3,12 @@
 from cli.answer import NoAnswerError, ask
 from cli.down import stop
 from cli.launch import NotStartedError, launch
+from cli.production import with_secrets
 from cli.readiness import NotReadyError, wait_until_ready
 from cli.settings import LauncherSettings
 from cli.stack import Stack
 from cli.supervisor import Stage, Supervisor, SupervisorError
-from cli.terminal import fail, say, show
+from cli.terminal import fail, say, shown
 from cli.watch import watch
 
 
@@ -23,8 +24,9 @@ def up(settings: LauncherSettings, *, detach: bool) -> int:
         say("Caravan is already running; `make stop` stops it.")
         say(Stack.read(settings.state).describe(settings))
         return 0
+    settings, made = with_secrets(settings)
     try:
-        launch(settings, supervisor)
+        launch(settings, supervisor, made)
     except (NotStartedError, SupervisorError) as error:
         fail(str(error))
         return 1
@@ -55,9 +57,10 @@ def first_answer(settings: LauncherSettings) -> bool:
     """Show one explanation as it is written; whether there was one."""
     say("Explain the sentiment for AAPL: score 0.75, price 150.0, IV rank 65\n")
     try:
-        answer = ask(settings, show)
+        with shown() as show:
+            answer = ask(settings, show)
     except NoAnswerError as error:
         fail(f"No first answer: {error}")
         return False
-    say(f"\n\n  {answer.timings()}\n")
+    say(f"\n  {answer.timings()}\n")
     return True

@@ -1,0 +1,1 @@
+"""The gateway as the command line sees it."""

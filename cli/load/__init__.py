@@ -1,0 +1,1 @@
+"""Load for a gateway: a closed loop, and what came of it."""

@@ -1,0 +1,1 @@
+"""One verb of ``caravan`` a module; what it needs is imported when it runs."""
