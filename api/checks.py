@@ -28,6 +28,11 @@ class Checks:
         return bool(self.state and self.state.ready and not self.tokenizer_error)
 
     @property
+    def accepting(self) -> bool:
+        """Whether this gateway would take a job, and answer for those that it took."""
+        return self.state is not None and not self.tokenizer_error
+
+    @property
     def health(self) -> str:
         """One word."""
         if self.state is None:

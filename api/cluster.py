@@ -1,7 +1,7 @@
 """What the workers say of themselves, and what stands in the queues."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ class Worker:
     busy: int
     metrics_port: int | None
     tokens_per_second: float
+    tokens_generated: int
+    gpu_memory: Sequence[tuple[str, str, int]]  #: GPU, kind, bytes
     info: Mapping[str, Any]
 
     @property
@@ -55,6 +57,8 @@ class Worker:
             busy=int(raw.get("busy") or 0),
             metrics_port=int(raw["metrics_port"]) if raw.get("metrics_port") else None,
             tokens_per_second=float(raw.get("tokens_per_second") or 0),
+            tokens_generated=int(raw.get("tokens_generated") or 0),
+            gpu_memory=json.loads(raw.get("gpu_memory") or "[]"),
             info=json.loads(raw.get("info") or "{}"),
         )
 

@@ -133,6 +133,8 @@ class WorkerBody(BaseModel):
     metrics_port: int | None
     tokens_per_second: float
     model_name: str | None
+    quantization: str | None
+    engine: str | None
 
 
 class StatusBody(BaseModel):

@@ -15,10 +15,12 @@ DEAF_SECONDS = 60.0
 class Deafness:
     """Whether work waits for this worker and it does not hear.
 
-    ``waits``: how many jobs wait, though it has room for one; asked with every probe.
+    ``waits``: how much waits, though it has room for more; asked with every probe. ``what``
+    that is, in the plural.
     """
 
-    def __init__(self, waits: Callable[[], int], limit_seconds: float) -> None:
+    def __init__(self, waits: Callable[[], int], limit_seconds: float, what: str = "jobs") -> None:
+        self._what = what
         self._waits = waits
         self._limit = limit_seconds
         self._heard = 0
@@ -36,8 +38,16 @@ class Deafness:
         elif self._since is None or self._since[1] != self._heard:
             self._since = (now, self._heard)
         elif now - self._since[0] > self._limit:
-            return f"{waiting} jobs wait beside free slots; none was taken for {self._limit:.0f} s"
+            return f"{waiting} {self._what} wait beside free slots; none was taken for {self._limit:.0f} s"
         return ""
+
+
+def bells_waiting(redis: Redis, queue: str) -> int:
+    """Doorbells that nobody has taken from a queue; 0 while Redis is away."""
+    try:
+        return int(redis.llen(queue))
+    except RedisError:
+        return 0
 
 
 def long_waiting(redis: Redis, seconds: float) -> int:

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
 from threading import Thread
+from urllib.parse import parse_qs
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
-from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from worker.metrics import Page
 from worker.settings import WorkerSettings
 
 log = structlog.get_logger()
@@ -54,11 +55,11 @@ class Heartbeat:
 class HealthServer:
     """Listens on the first free port from ``first_port`` on; answers once started.
 
-    Without a registry there are no metrics. Raises OSError.
+    Without a page there are no metrics. Raises OSError.
     """
 
-    def __init__(self, registry: CollectorRegistry | None, host: str, first_port: int) -> None:
-        self._metrics = make_wsgi_app(registry) if registry else None
+    def __init__(self, page: Page | None, host: str, first_port: int) -> None:
+        self._page = page
         self._probes: dict[str, Probe] = {}
         for port in range(first_port, first_port + 100):
             try:
@@ -82,9 +83,11 @@ class HealthServer:
 
     def _answer(self, request: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path = request["PATH_INFO"]
-        if path == "/metrics" and self._metrics:
-            metrics: Iterable[bytes] = self._metrics(request, start)
-            return metrics
+        if path == "/metrics" and self._page:
+            scope = parse_qs(request.get("QUERY_STRING", "")).get("scope", [""])[0]
+            page, content_type = self._page(scope, request.get("HTTP_ACCEPT", ""))
+            start("200 OK", [("Content-Type", content_type)])
+            return [page]
         if path not in self._probes:
             start("404 Not Found", [("Content-Type", "text/plain")])
             return [b"Not found: /metrics, /livez, /readyz\n"]
@@ -95,9 +98,9 @@ class HealthServer:
         return [json.dumps(body).encode()]
 
 
-def health_server(settings: WorkerSettings, registry: CollectorRegistry) -> HealthServer:
+def health_server(settings: WorkerSettings, page: Page) -> HealthServer:
     """The server where the settings want it. Raises OSError."""
-    shown = registry if settings.prometheus_enabled else None
+    shown = page if settings.prometheus_enabled else None
     server = HealthServer(shown, settings.metrics_host, settings.metrics_port)
     log.info("listening", address=f"http://{settings.metrics_host}:{server.port}/metrics")
     return server

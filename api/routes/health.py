@@ -1,39 +1,52 @@
 """Whether the service is alive, ready and well."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from redis.exceptions import RedisError
 from starlette.responses import JSONResponse, Response
 
-from api.answers import HealthBody, ReadyBody
+from api.answers import HealthBody, LiveBody, ReadyBody
 from api.checks import Checks, check
 from api.deps import MaybePrincipalDep, StateDep
-from api.metrics import service_version
 from api.openapi import problems
 from api.overview import overview
 from api.problems import RateLimited, RedisUnavailable
 from api.rate import count_anonymous
 from api.statistics import HistoryBody, MinuteBody, StatusBody
+from common.instruments import service_version
 
 router = APIRouter(tags=["health"])
 
+Scope = Annotated[
+    Literal["process"] | None, Query(description="`process`: whether this gateway is ready itself")
+]
 
-@router.get("/livez")
-async def livez() -> dict[str, str]:
-    """This process answers."""
-    return {"status": "alive"}
+
+@router.get(
+    "/livez",
+    responses={200: {"model": LiveBody}, 503: {"model": LiveBody, "description": "Not alive"}},
+)
+async def livez(request: Request) -> Response:
+    """This process answers, and what it does on the side goes on."""
+    ended = [task.get_name() for task in request.app.state.tasks if task.done()]
+    if ended:
+        return JSONResponse({"status": "dead", "detail": f"ended: {', '.join(ended)}"}, 503)
+    return JSONResponse({"status": "alive"})
 
 
 @router.get(
     "/readyz",
     responses={200: {"model": ReadyBody}, 503: {"model": ReadyBody, "description": "Not ready"}},
 )
-async def readyz(state: StateDep) -> Response:
-    """A job submitted now would run: Redis is there, and a worker with its model."""
+async def readyz(state: StateDep, scope: Scope = None) -> Response:
+    """A job submitted now would run: Redis is there, and a worker with its model.
+
+    With `scope=process` it is enough that this gateway would queue it: what a load balancer asks.
+    """
     checks = await check(state)
-    body = {"ready": checks.ready, "checks": checks.view()}
-    return JSONResponse(body, 200 if checks.ready else 503)
+    ready = checks.accepting if scope else checks.ready
+    return JSONResponse({"ready": ready, "checks": checks.view()}, 200 if ready else 503)
 
 
 @router.get(
@@ -46,21 +59,22 @@ async def readyz(state: StateDep) -> Response:
 )
 async def health(request: Request, state: StateDep, principal: MaybePrincipalDep) -> Response:
     """How the service is; 10 requests a minute for callers without a token."""
+    headers: dict[str, str] = {}
     if principal is None:
         try:
-            await count_anonymous(state, request)
+            headers = await count_anonymous(state, request)
         except RedisError:
-            return _health(Checks.redis_down())
-    return _health(await check(state))
+            return _health(Checks.redis_down(), headers)
+    return _health(await check(state), headers)
 
 
-def _health(checks: Checks) -> JSONResponse:
+def _health(checks: Checks, headers: dict[str, str]) -> JSONResponse:
     body: dict[str, Any] = {
         "status": checks.health,
         "version": service_version(),
         "checks": checks.view(),
     }
-    return JSONResponse(body, 503 if checks.state is None else 200)
+    return JSONResponse(body, 503 if checks.state is None else 200, headers)
 
 
 @router.get("/status", responses={200: {"model": StatusBody}, **problems(RedisUnavailable)})

@@ -1,20 +1,43 @@
 """What Prometheus scrapes."""
 
-from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
 from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from api.deps import StateDep
+from api.said import SaidByWorkers
+from api.scraping import scraper
+from api.state import State
+from common.census import Census
+from common.exposition import render
 
 router = APIRouter(tags=["health"])
 
+Scope = Annotated[
+    Literal["process"] | None,
+    Query(description="`process`: only what this gateway counted itself"),
+]
 
-@router.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
-async def metrics(state: StateDep) -> Response:
-    """The gateway's metrics, and what Redis says if it can be asked."""
+
+@router.get(
+    "/metrics",
+    dependencies=[Depends(scraper)],
+    responses={200: {"content": {"text/plain": {}}}},
+)
+async def metrics(request: Request, state: StateDep, scope: Scope = None) -> Response:
+    """The gateway's metrics, and unless told otherwise those of the whole service."""
+    own = state.metrics.registry
+    parts = [own] if scope else [own, *await _whole_service(state)]
+    page, content_type = render(parts, request.headers.get("accept", ""))
+    return Response(page, headers={"content-type": content_type})
+
+
+async def _whole_service(state: State) -> tuple[Census, SaidByWorkers]:
     try:
-        cluster = await state.cluster.state()
+        answer = await state.scripts("census")
+        workers = (await state.cluster.state()).inference
     except RedisError:
-        cluster = None
-    return Response(state.metrics.expose(cluster), media_type=CONTENT_TYPE_LATEST)
+        return Census(None), SaidByWorkers([])
+    return Census(answer), SaidByWorkers(workers)

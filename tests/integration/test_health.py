@@ -108,6 +108,13 @@ def test_with_a_ready_worker_all_is_well(gateway: Gateway, anonymous: httpx.Clie
     }
 
 
+def test_a_gateway_without_workers_is_ready_itself(anonymous: httpx.Client) -> None:
+    ready = anonymous.get("/readyz", params={"scope": "process"})
+
+    assert (ready.status_code, ready.json()["ready"]) == (200, True)
+    assert ready.json()["checks"]["workers"]["ok"] is False
+
+
 def test_a_worker_that_stopped_beating_does_not_count(
     gateway: Gateway, anonymous: httpx.Client
 ) -> None:
@@ -161,6 +168,8 @@ def test_the_status_shows_workers_queues_and_pace(
             "metrics_port": 9090,
             "tokens_per_second": 12.5,
             "model_name": "llama",
+            "quantization": "Q4_1",
+            "engine": "llamacpp",
         }
     ]
     assert status["model"]["model_name"] == "llama"
@@ -184,11 +193,11 @@ def test_the_metrics_count_jobs_and_requests_without_naming_anybody(
     # When Prometheus scrapes
     text = httpx.get(f"{gateway.stack.base_url}/metrics", trust_env=False).text
     # Then the numbers are there under their names
-    assert samples(gateway, "llama_requests_total") == {("generate", "normal", "completed"): 1}
+    assert samples(gateway, "llama_requests_total") == {("generate", "", "normal", "completed"): 1}
     assert samples(gateway, "llama_queue_depth")[("low",)] == 1
-    assert samples(gateway, "llama_model_memory_usage_bytes") == {(): 123}
-    assert samples(gateway, "llama_generation_tokens_per_second") == {(): 42.5}
-    requests = samples(gateway, "llama_request_duration_seconds_count")
+    assert samples(gateway, "llama_model_memory_usage_bytes") == {("llama", "Q4_1", "w1"): 123}
+    assert samples(gateway, "llama_generation_tokens_per_second") == {("w1",): 42.5}
+    requests = samples(gateway, "llama_http_request_duration_seconds_count")
     assert requests[("GET", "/jobs/{job_id}", "200")] >= 1
     assert requests[("POST", "/generate", "202")] >= 2
     assert "llama_build_info" in text

@@ -11,6 +11,7 @@ from cli.ports import any_free
 from worker import deafness, health
 from worker.deafness import Deafness
 from worker.health import HealthServer, Heartbeat
+from worker.metrics import process_page
 
 
 class Clock:
@@ -89,7 +90,8 @@ def answers(alive: Callable[[], str], *, metrics: bool = True) -> dict[str, http
     """What a worker that is alive like this answers, by path."""
     registry = CollectorRegistry()
     Counter("seen", "Things seen.", registry=registry).inc()
-    server = HealthServer(registry if metrics else None, "127.0.0.1", any_free())
+    page = process_page(registry) if metrics else None
+    server = HealthServer(page, "127.0.0.1", any_free())
     with closing(server):
         server.start(alive, lambda: "draining")
         base, paths = f"http://127.0.0.1:{server.port}", ("/metrics", "/livez", "/readyz", "/other")

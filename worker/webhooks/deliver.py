@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from common.signing import SigningKey, sign
+from common.tracing import NoTracing, Span, Tracing
 from common.vault import Unsealable
 from common.webhooks import Delivery, DeliveryStatus, Try
 from worker.webhooks.body import render
@@ -16,6 +17,7 @@ from worker.webhooks.egress import Answer, Egress, SendError
 from worker.webhooks.keyring import Keyring
 from worker.webhooks.ledger import ClaimedDelivery, DeliveryLedger, Entry
 from worker.webhooks.metrics import WebhookMetrics
+from worker.webhooks.spans import delivery_span, tell
 
 log = structlog.get_logger()
 
@@ -45,6 +47,7 @@ class Deliverer:
         metrics: WebhookMetrics,
         schedule: Sequence[float],
         base_url: str = "",
+        tracing: Tracing | None = None,
     ) -> None:
         self._ledger = ledger
         self._keyring = keyring
@@ -53,17 +56,23 @@ class Deliverer:
         self._metrics = metrics
         self._schedule = schedule
         self._base_url = base_url
+        self._tracing = tracing or NoTracing()
 
     def run(self, delivery_id: str) -> Report:
         """Make one attempt, if there is one to make. Raises redis.RedisError from the claim."""
         claim = self._ledger.claim(delivery_id)
         if isinstance(claim, str):
             return Report(None, claim)
+        with delivery_span(self._tracing, claim.delivery) as span:
+            return self._attempted(claim, span)
+
+    def _attempted(self, claim: ClaimedDelivery, span: Span) -> Report:
         with self._metrics.sending():
             began = time.monotonic()
             result = self._send(claim)
             seconds = time.monotonic() - began
         decision = decide(result, claim.delivery.failures, self._schedule, random.random())
+        tell(span, result, decision)
         entry = self._ledger.record(claim, _attempt(claim, result, seconds), decision)
         return self._told(claim.delivery, decision, entry, seconds)
 
@@ -95,7 +104,7 @@ class Deliverer:
         if entry is None:
             log.warning("somebody else has this delivery", delivery_id=delivery.id)
             return Report(None, "lost")
-        self._metrics.ended(delivery.event, decision.outcome, seconds, entry.age_seconds)
+        self._metrics.ended(delivery.event, decision.outcome, seconds, entry)
         if entry.disabled:
             log.error(
                 "endpoint disabled",

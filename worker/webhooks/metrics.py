@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from common.instruments import ProcessInstruments, exemplar
+from common.webhooks import DeliveryStatus
 from worker.webhooks.decision import Outcome
+from worker.webhooks.ledger import Entry
 
 _ATTEMPT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
 #: From a prompt delivery to one that took the whole schedule.
@@ -16,9 +20,9 @@ _DELAY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30, 300, 3600, 21_600, 86_40
 class WebhookMetrics:
     """The instruments of one webhook worker on a registry of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, state_dir: Path = Path()) -> None:
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        self.process = ProcessInstruments(self.registry, state_dir)
         self._attempts = Counter(
             "llama_webhook_attempts_total",
             "Attempts at deliveries, by how they ended.",
@@ -40,9 +44,15 @@ class WebhookMetrics:
         self._busy, self._lock = 0, Lock()
         sending = Gauge("llama_webhook_sending", "Attempts being made.", registry=self.registry)
         sending.set_function(self.busy)
-        self.backlog = Gauge(
-            "llama_webhook_backlog",
-            "Deliveries that have not ended, of the whole service.",
+        self._deliveries = Counter(
+            "llama_webhook_deliveries_total",
+            "Deliveries that ended with an attempt.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self._disabled = Counter(
+            "llama_webhook_endpoints_disabled_total",
+            "Endpoints that were disabled because they only failed.",
             registry=self.registry,
         )
 
@@ -61,9 +71,13 @@ class WebhookMetrics:
             with self._lock:
                 self._busy -= 1
 
-    def ended(self, event: str, outcome: Outcome, seconds: float, age_seconds: float) -> None:
+    def ended(self, event: str, outcome: Outcome, seconds: float, entry: Entry) -> None:
         """An attempt was written down."""
         self._attempts.labels(event, outcome.value).inc()
-        self._seconds.observe(seconds)
+        self._seconds.observe(seconds, exemplar())
         if outcome is Outcome.SUCCEEDED:
-            self._delay.observe(age_seconds)
+            self._delay.observe(entry.age_seconds, exemplar())
+        if entry.status is not DeliveryStatus.PENDING:
+            self._deliveries.labels(entry.status.value).inc()
+        if entry.disabled:
+            self._disabled.inc()

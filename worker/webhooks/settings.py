@@ -13,11 +13,19 @@ class WebhookSettings(CommonSettings):
     """When to try, how long to wait, how much at once."""
 
     webhook_retry_schedule: str = Field(SCHEDULE, description="seconds before each attempt")
-    webhook_timeout_seconds: float = Field(15.0, gt=0, le=60)
+    webhook_timeout_seconds: float = Field(
+        15.0, gt=0, le=60, description="of one attempt at a delivery, all in all"
+    )
     webhook_concurrency: int = Field(32, ge=1, le=1024, description="sends at once, of a worker")
-    webhook_endpoint_concurrency: int = Field(4, ge=1, le=1024, description="sends at once to one")
-    public_url: str = Field("", pattern=r"^(https?://\S+[^/\s])?$", description="of the gateway")
-    webhook_disable_after_seconds: int = Field(432_000, ge=1, description="of nothing but failing")
+    webhook_endpoint_concurrency: int = Field(4, ge=1, le=1024, description="to one endpoint")
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+[^/\s])?$",
+        description="the gateway's address for clients, put before the paths in webhooks",
+    )
+    webhook_disable_after_seconds: int = Field(
+        432_000, ge=1, description="until a failing endpoint is off"
+    )
 
     @property
     def retry_schedule(self) -> tuple[float, ...]:

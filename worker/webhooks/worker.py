@@ -15,14 +15,17 @@ from common.broker import create_celery
 from common.queues import WEBHOOK_QUEUE
 from common.scripts import Argument, Scripts
 from common.settings import AppEnv
+from common.tracing import Tracing
 from common.vault import vault_of
 from worker.connection import connect
 from worker.consumer import run_celery
+from worker.deafness import DEAF_SECONDS, Deafness, bells_waiting
 from worker.health import Heartbeat, health_server
 from worker.host import host_id
+from worker.metrics import process_page
 from worker.pool import PoolHooks
 from worker.settings import WorkerSettings
-from worker.webhooks.deliver import Deliverer
+from worker.webhooks.deliver import Deliverer, Report
 from worker.webhooks.egress import Egress
 from worker.webhooks.keyring import Keyring
 from worker.webhooks.ledger import MARGIN_SECONDS, DeliveryLedger
@@ -39,17 +42,19 @@ REMEMBERED_SECONDS = 3600
 class WebhookWorker:
     """One process, no model, one Celery worker whose threads wait for receivers."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, tracing: Tracing) -> None:
         self._settings = settings
+        self._tracing = tracing
         self._worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._redis = connect(settings.redis_url)
-        self._scripts = Scripts(self._redis)
-        self._metrics = WebhookMetrics()
+        self._metrics = WebhookMetrics(settings.state_dir)
+        self._scripts = Scripts(self._redis, self._metrics.process.calls.timed)
         self._upkeep = DeliveryUpkeep(self._scripts, settings.webhook_endpoint_concurrency)
         self._deliverer = self._create_deliverer()
         self._state = "ready"
         self._heartbeat = Heartbeat()
-        self._server = health_server(settings, self._metrics.registry)
+        self._deafness = Deafness(self._bells_that_wait, DEAF_SECONDS, "doorbells")
+        self._server = health_server(settings, process_page(self._metrics.registry))
         self._stopping = Event()
 
     def run(self) -> int:
@@ -57,7 +62,7 @@ class WebhookWorker:
         if self._settings.app_env is AppEnv.PRODUCTION and self._settings.webhook_key is None:
             log.warning("WEBHOOK_KEY is not set: gateways must share this STATE_DIR")
         gc.freeze()  # what was imported stays: the collector need not look at it again
-        self._server.start(self._heartbeat.why_dead, self._why_unready)
+        self._server.start(self._why_dead, self._why_unready)
         for duty in (self._beat, self._sweep):
             Thread(target=duty, name=duty.__name__, daemon=True).start()
         status = self._consume()
@@ -84,7 +89,22 @@ class WebhookWorker:
             self._metrics,
             settings.retry_schedule,
             settings.public_url,
+            self._tracing,
         )
+
+    def _why_dead(self) -> str:
+        return self._heartbeat.why_dead() or self._deafness.why_dead()
+
+    def _bells_that_wait(self) -> int:
+        """Doorbells of deliveries, while this worker has room for one."""
+        full = self._metrics.busy() >= self._settings.webhook_concurrency
+        if full or self._state != "ready":
+            return 0
+        return bells_waiting(self._redis, WEBHOOK_QUEUE)
+
+    def _heard(self, delivery_id: str) -> Report:
+        self._deafness.hear()
+        return self._deliverer.run(delivery_id)
 
     def _why_unready(self) -> str:
         unready = "" if self._state == "ready" else f"the worker is {self._state}"
@@ -93,7 +113,7 @@ class WebhookWorker:
     def _consume(self) -> int:
         """Run Celery's worker in this process until it has drained."""
         app = create_celery(self._settings.redis_url, [WEBHOOK_QUEUE])
-        register_deliver(app, self._deliverer.run)
+        register_deliver(app, self._heard)
         refuse_revoke()
         # What outlasts the drain is sent again: its lease is taken back from a dead process.
         hooks = PoolHooks(
@@ -111,7 +131,6 @@ class WebhookWorker:
             try:
                 fields = [part for pair in self._about().items() for part in pair]
                 self._scripts("beat", self._worker_id, 0, REMEMBERED_SECONDS, 0, *fields)
-                self._metrics.backlog.set(int(self._redis.zcard(keys.HOOKS)))
                 self._heartbeat.reached()
             except RedisError as error:
                 log.warning("beat failed", error=str(error))
