@@ -1,4 +1,6 @@
-"""Flower, the view of Celery's workers and tasks."""
+"""Flower, the view of Celery's workers and tasks (docs/flower.md)."""
+
+from typing import Any
 
 from cli.settings import LauncherSettings
 from cli.state import secret
@@ -17,6 +19,7 @@ def flower_options(settings: LauncherSettings) -> list[str]:
     return [
         f"--port={settings.flower_port}",
         f"--address={settings.flower_host}",
+        f"--url-prefix={settings.flower_url_prefix.strip('/')}",
         "--basic-auth=" + ":".join(flower_login(settings)),
         "--persistent=true",
         f"--db={settings.state / 'flower' / 'flower.db'}",
@@ -26,6 +29,24 @@ def flower_options(settings: LauncherSettings) -> list[str]:
     ]
 
 
+def lock_metrics() -> None:
+    """Ask for the password at /metrics too: Flower leaves it open, and it names every worker."""
+    from flower import urls
+    from flower.views.monitor import Metrics
+    from tornado.web import authenticated
+
+    class LockedMetrics(Metrics):  # type: ignore[misc]
+        @authenticated
+        async def get(self) -> None:
+            await super().get()
+
+    def locked(handler: Any) -> Any:
+        return (handler[0], LockedMetrics) if handler[1:] == (Metrics,) else handler
+
+    urls.handlers[:] = [locked(h) if isinstance(h, tuple) else h for h in urls.handlers]
+
+
 def run_flower(settings: LauncherSettings) -> None:
     """Serve Flower until SIGTERM."""
+    lock_metrics()
     create_celery(settings.broker_url).start(["flower", *flower_options(settings)])

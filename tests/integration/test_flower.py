@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,8 @@ def test_every_job_is_shown_by_its_id_with_its_state_and_run_time(
     # Then Flower knows it by its id
     shown = wait_until(lambda: task(flower, job["id"]).get("runtime") and task(flower, job["id"]))
     assert (shown["name"], shown["state"]) == ("generate", "SUCCESS")
+    # And says what it was, without a word of the prompt
+    assert shown["args"] == f"('generate', 'normal', '{job['id']}')"
     assert shown["runtime"] > 0
 
 
@@ -106,8 +108,60 @@ def test_a_revoke_cancels_a_running_job(stack: Stack, flower: httpx.Client, term
 
 
 def test_nothing_is_shown_without_the_password(flower: httpx.Client) -> None:
-    for path in ("/", "/workers", "/tasks", "/api/workers", "/api/tasks"):
+    for path in ("/", "/workers", "/tasks", "/broker", "/api/workers", "/api/tasks", "/metrics"):
         assert httpx.get(f"{flower.base_url}{path}", trust_env=False).status_code == 401
+    assert flower.get("/metrics").text.startswith("# HELP")
+
+
+def test_a_probe_needs_no_password(flower: httpx.Client) -> None:
+    assert httpx.get(f"{flower.base_url}/healthcheck", trust_env=False).text == "OK"
+
+
+def test_a_task_shows_what_it_is_about_and_nothing_that_was_said(
+    stack: Stack, flower: httpx.Client
+) -> None:
+    with closing(stack.login()) as client:
+        job = finished(client, submit(client, 3, priority="high"))
+    shown = wait_until(lambda: task(flower, job["id"]).get("args") and task(flower, job["id"]))
+    assert shown["args"] == f"('generate', 'high', '{job['id']}')"
+    assert "one two three" not in str(shown)
+
+
+def test_what_it_saw_is_still_there_after_a_restart_under_another_address(
+    stack: Stack, tmp_path: Path
+) -> None:
+    # Given Flower with a state of its own, which has seen a job
+    env = {**stack.env, "STATE_DIR": str(tmp_path), "FLOWER_PASSWORD": LOGIN[1]}
+    with _flower(tmp_path, env) as (client, process), closing(stack.login()) as gateway:
+        job = finished(gateway, submit(gateway, 3))
+        wait_until(lambda: task(client, job["id"]).get("state") == "SUCCESS", what="SUCCESS")
+        # When it is stopped, and started behind a proxy's path
+        process.stop()
+    settings = {"FLOWER_URL_PREFIX": "/ops/", "FLOWER_READ_ONLY": "true"}
+    with _flower(tmp_path, {**env, **settings}, "/ops") as (client, _):
+        # Then it shows the job there, and nothing elsewhere
+        assert task(client, job["id"])["state"] == "SUCCESS"
+        assert "/ops/static/" in client.get("/workers").text
+        assert client.get(f"{client.base_url.copy_with(path='/workers')}").status_code == 404
+        # And looks without touching
+        assert client.post(f"/api/task/revoke/{job['id']}").status_code == 403
+
+
+@contextmanager
+def _flower(
+    directory: Path, env: dict[str, str], prefix: str = ""
+) -> Iterator[tuple[httpx.Client, Process]]:
+    (directory / "flower").mkdir(exist_ok=True)
+    port = str(any_free())
+    command = [sys.executable, "-m", "cli", "flower"]
+    process = Process("flower", command, directory / "flower.log", {**env, "FLOWER_PORT": port})
+    base = f"http://127.0.0.1:{port}{prefix}"
+    with httpx.Client(base_url=base, auth=LOGIN, trust_env=False) as client:
+        try:
+            wait_until(lambda: _workers(client), 60, "Flower's workers")
+            yield client, process
+        finally:
+            process.stop()
 
 
 def test_the_password_is_in_no_process_list(flower: httpx.Client) -> None:

@@ -1,0 +1,1 @@
+"""The dashboards: said in Python, imported as the JSON beside it."""
