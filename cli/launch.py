@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from cli.flower import flower_login
 from cli.ports import is_taken, next_free
@@ -17,8 +18,10 @@ class NotStartedError(Exception):
     """Why nothing was started, in one line."""
 
 
-def launch(settings: LauncherSettings, supervisor: Supervisor) -> None:
-    """Start every process under the supervisor.
+def launch(
+    settings: LauncherSettings, supervisor: Supervisor, made: Mapping[str, str] | None = None
+) -> None:
+    """Start every process under the supervisor, with the variables that were made for it.
 
     Raises:
         NotStartedError: a port is taken, or the model cannot be had.
@@ -31,7 +34,7 @@ def launch(settings: LauncherSettings, supervisor: Supervisor) -> None:
     flower_login(settings)
     stack = Stack.of(settings, next_free(settings.metrics_port))
     stack.write()
-    supervisor.start(environment(settings, stack, supervisor))
+    supervisor.start({**environment(settings, stack, supervisor), **(made or {})})
 
 
 def check_ports(settings: LauncherSettings) -> None:
@@ -75,6 +78,7 @@ def environment(settings: LauncherSettings, stack: Stack, supervisor: Supervisor
             "CARAVAN_PYTHON": sys.executable,
             "CARAVAN_SOCKET": str(supervisor.socket),
             "CARAVAN_OTHER_METRICS_PORT": str(next_free(stack.metrics_port + 1)),
+            "FLOWER_URL": stack.flower_url,
             "CARAVAN_VALKEY": str(find_server()) if settings.embedded else "",
             "METRICS_PORT": str(stack.metrics_port),
             "REDIS_PORT": str(settings.redis_port),

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cli.flower import flower_login
+from cli.production import PASSWORD_FILE
 from cli.settings import DEFAULT_PASSWORD, LauncherSettings
 
 FILE = Path("run") / "stack.json"
@@ -26,7 +27,7 @@ class Stack:
         return cls(
             state=str(settings.state),
             gateway_url=settings.gateway_url,
-            flower_url=f"http://127.0.0.1:{settings.flower_port}",
+            flower_url=_flower_url(settings),
             metrics_port=metrics_port,
             store=settings.broker_url if settings.embedded else "the server of REDIS_URL",
         )
@@ -44,7 +45,7 @@ class Stack:
         """The table that ``up`` ends with."""
         user, password = flower_login(settings)
         rows = {
-            "Gateway": f"{self.gateway_url} (try {self.gateway_url}/docs)",
+            "Console": f"{self.gateway_url} (the API: {self.gateway_url}/docs)",
             "Log in": f"{settings.admin_username} / {_shown(settings)}",
             "Flower": f"{self.flower_url} ({user} / {password})",
             "Metrics": f"{self.gateway_url}/metrics, http://127.0.0.1:{self.metrics_port}/metrics",
@@ -54,7 +55,15 @@ class Stack:
         return "\n".join(f"  {name:<8} {value}" for name, value in rows.items())
 
 
+def _flower_url(settings: LauncherSettings) -> str:
+    prefix = settings.flower_url_prefix.strip("/")
+    return f"http://127.0.0.1:{settings.flower_port}/{prefix}".rstrip("/")
+
+
 def _shown(settings: LauncherSettings) -> str:
     if settings.admin_password.get_secret_value() == DEFAULT_PASSWORD:
         return f"{DEFAULT_PASSWORD}, for this machine only: ADMIN_PASSWORD sets another"
+    made = settings.state / "secrets" / PASSWORD_FILE
+    if made.exists() and made.read_text() == settings.admin_password.get_secret_value():
+        return f"the password in {made}"
     return "the password of ADMIN_PASSWORD"

@@ -46,5 +46,5 @@ def secret(state: Path, name: str) -> str:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(18))
+            file.write(secrets.token_urlsafe(32))
     return path.read_text().strip()

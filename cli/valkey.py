@@ -8,7 +8,7 @@ from pathlib import Path
 #: The oldest server that Celery 5.7 and our scripts run on.
 OLDEST_VERSION = (6, 2)
 
-CONFIGURATION = Path(__file__).parents[1] / "compose" / "valkey.conf"
+CONFIGURATION = Path(__file__).parents[1] / "compose" / "valkey" / "valkey.conf"
 
 
 def find_server() -> Path:

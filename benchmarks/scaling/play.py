@@ -31,7 +31,9 @@ class Played:
         return max((s for s, n in enumerate(self.waiting) if n), default=0)
 
 
-def play(spec: dict[str, Any], trace: Trace, seconds: int) -> Played:
+def play(
+    spec: dict[str, Any], trace: Trace, seconds: int, job_seconds: int = JOB_SECONDS
+) -> Played:
     """Run the trace against the scaler that the spec describes."""
     scaler, seen = Scaler(spec), Played()
     pods: list[int] = [0] * spec["minReplicaCount"]  # when each takes jobs
@@ -46,9 +48,11 @@ def play(spec: dict[str, Any], trace: Trace, seconds: int) -> Played:
         slots = SLOTS * sum(ready <= now for ready in pods)
         while waiting and len(busy) < slots:
             waiting -= 1
-            busy.append(now + JOB_SECONDS)
+            busy.append(now + job_seconds)
         if now % SYNC_SECONDS == 0:
-            wanted = scaler.pods(now, len(pods), _triggers(waiting, len(busy), answers=answers))
+            eta = waiting * job_seconds / max(slots, 1)
+            triggers = _triggers(waiting, len(busy), eta, answers=answers)
+            wanted = scaler.pods(now, len(pods), triggers)
             pods += [now + START_SECONDS] * (wanted - len(pods))
             while len(pods) > wanted:
                 pods.pop()
@@ -63,7 +67,7 @@ def play(spec: dict[str, Any], trace: Trace, seconds: int) -> Played:
     return seen
 
 
-def _triggers(waiting: int, running: int, *, answers: bool) -> dict[str, float | None]:
-    if not answers:
-        return dict.fromkeys(("urgent", "high", "normal", "low", "running", "backlog"))
-    return {"urgent": 0, "high": 0, "normal": waiting, "low": 0, "running": running, "backlog": 0}
+def _triggers(waiting: int, running: int, eta: float, *, answers: bool) -> dict[str, float | None]:
+    """What KEDA reads: the queues in Redis, the predicted wait in Prometheus."""
+    redis = {"urgent": 0, "high": 0, "normal": waiting, "low": 0, "backlog": 0, "running": running}
+    return {**(redis if answers else dict.fromkeys(redis)), "eta": eta}

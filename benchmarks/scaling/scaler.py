@@ -58,9 +58,12 @@ class Scaler:
         fallback = self.spec["fallback"]
         if self._failures < fallback["failureThreshold"]:
             return None
-        if fallback["behavior"] != "currentReplicasIfHigher":
-            raise ValueError(f"fallback {fallback['behavior']} is not played here")
-        return max(current, int(fallback["replicas"]))
+        match fallback["behavior"]:
+            case "currentReplicasIfHigher":
+                return max(current, int(fallback["replicas"]))
+            case "scalingModifiers":  # the formula is left without a figure: the HPA has no metric
+                return None
+        raise ValueError(f"fallback {fallback['behavior']} is not played here")
 
     def _upward(self, now: float, current: int, wanted: int) -> int:
         rules = self._rules("scaleUp")
@@ -98,6 +101,22 @@ def shipped() -> dict[str, Any]:
     """The spec of keda/inference.yaml."""
     path = Path(__file__).parents[2] / "keda" / "inference.yaml"
     spec: dict[str, Any] = yaml.safe_load(path.read_text())["spec"]
+    return spec
+
+
+def latency_aware() -> dict[str, Any]:
+    """The same with the patches of keda/latency."""
+    spec = shipped()
+    path = Path(__file__).parents[2] / "keda" / "latency" / "scaledobject.yaml"
+    for patch in yaml.safe_load(path.read_text()):
+        *parents, last = patch["path"].removeprefix("/spec/").split("/")
+        place = spec
+        for name in parents:
+            place = place[name]
+        if last == "-":
+            place.append(patch["value"])  # type: ignore[attr-defined]
+        else:
+            place[last] = patch["value"]
     return spec
 
 

@@ -30,10 +30,16 @@ def outage(second: int) -> tuple[float, bool]:
     return (2.0 if second < 3000 else 0.0), not 900 <= second < 1500  # noqa: PLR2004
 
 
+def gusts(second: int) -> tuple[float, bool]:
+    """30 jobs at once, every two minutes: short ones are gone before a new pod has started."""
+    return (30.0 if second % 120 == 14 else 0.0), True  # noqa: PLR2004
+
+
 TRACES: dict[str, Trace] = {
     "burst": burst,
     "ramp": ramp,
     "steady": steady,
     "idle": idle,
     "outage": outage,
+    "gusts": gusts,
 }

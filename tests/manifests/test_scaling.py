@@ -1,17 +1,39 @@
 """The shipped scaling rule, played through: KEDA's formula and the HPA's rules."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from benchmarks.scaling.formula import evaluate
-from benchmarks.scaling.play import SLOTS, play
-from benchmarks.scaling.scaler import as_the_document_had_it, shipped
+from benchmarks.scaling.play import JOB_SECONDS, SLOTS, play
+from benchmarks.scaling.scaler import as_the_document_had_it, latency_aware, shipped
 from benchmarks.scaling.traces import SECONDS, TRACES
-from tests.manifests.test_policies import scaled_object
+from tests.manifests.test_keda import scaled_object
 
 
 @pytest.mark.parametrize("name", TRACES)
-def test_no_pod_leaves_while_its_slots_are_needed(name: str) -> None:
-    assert play(shipped(), TRACES[name], SECONDS).cut == 0
+@pytest.mark.parametrize("rule", [shipped, latency_aware])
+def test_no_pod_leaves_while_its_slots_are_needed(
+    name: str, rule: Callable[[], dict[str, Any]]
+) -> None:
+    assert play(rule(), TRACES[name], SECONDS).cut == 0
+
+
+def test_gusts_that_two_pods_drain_in_time_start_none_by_predicted_wait() -> None:
+    jobs, waits = (play(rule(), TRACES["gusts"], SECONDS) for rule in (shipped, latency_aware))
+
+    assert max(jobs.pods) == shipped()["maxReplicaCount"]
+    assert set(waits.pods) == {2}
+    assert max(waits.waiting) * JOB_SECONDS / (2 * SLOTS) <= 30
+
+
+@pytest.mark.parametrize("name", ["burst", "ramp", "steady", "outage"])
+def test_a_longer_wait_brings_as_many_pods_as_counting_jobs(name: str) -> None:
+    jobs, waits = (play(rule(), TRACES[name], SECONDS) for rule in (shipped, latency_aware))
+
+    assert sum(waits.pods) == pytest.approx(sum(jobs.pods), rel=0.1)
+    assert waits.drained_at <= jobs.drained_at + 60
 
 
 def test_scaling_on_waiting_jobs_alone_would_cut_running_ones() -> None:

@@ -1,0 +1,1 @@
+"""How the service is run as a whole: here, in containers, and what observes it."""

@@ -1,0 +1,1 @@
+"""The configuration reference and Compose's env.example, made from the settings' classes."""
