@@ -1,18 +1,15 @@
 """Access tokens: signed and short-lived; what they say is checked against the store."""
 
-import hashlib
 import time
 import uuid
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import jwt
 
 from api.identity.roles import Role, Scope
+from api.keyring import Keyring
 from api.problems import Forbidden, Unauthorized
 
-ALGORITHM = "HS256"
-ISSUER = "caravan"
 AUDIENCE = "caravan-api"
 TYPE = "at+jwt"
 
@@ -27,6 +24,7 @@ class Principal:
     scopes: frozenset[Scope] = frozenset()
     session: str = ""  #: of the login that the token came from
     key_id: str = ""  #: of the API key, where it was one
+    key_digest: str = field(default="", repr=False)  #: of its secret, to ask again
 
     def require(self, scope: Scope) -> None:
         """Raises Forbidden if this is not among what they may do."""
@@ -39,22 +37,16 @@ class Principal:
 
 
 class Tokens:
-    """Issues and reads access tokens.
+    """Issues and reads access tokens."""
 
-    A token names its key by ``kid``: during a change of the secret those of the previous
-    one stay good. The name only chooses among these two; nothing else in a token does.
-    """
-
-    def __init__(self, secret: str, lifetime_seconds: int, previous: str | None = None) -> None:
+    def __init__(self, keyring: Keyring, lifetime_seconds: int) -> None:
         self.lifetime_seconds = lifetime_seconds
-        self._kid = _kid(secret)
-        self._keys = {_kid(key): key for key in (previous, secret) if key}
+        self._keyring = keyring
 
     def issue(self, user: str, role: Role = Role.USER, session: str = "") -> str:
         """A fresh token for ``user``; it dies with the session, if it has one."""
         now = int(time.time())
         claims = {
-            "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": user,
             "iat": now,
@@ -63,38 +55,19 @@ class Tokens:
             "role": role.value,
             **({"sid": session} if session else {}),
         }
-        headers = {"typ": TYPE, "kid": self._kid}
-        return jwt.encode(claims, self._keys[self._kid], ALGORITHM, headers)
+        return self._keyring.sign(claims, TYPE)
 
     def read(self, token: str) -> Principal:
         """Who the token was issued to; the caller asks what they may do. Raises Unauthorized."""
         try:
-            whole = self._decode(token)
+            claims = self._keyring.read(token, TYPE, AUDIENCE, ["sub", "iat", "jti"])
         except jwt.ExpiredSignatureError as error:
             raise Unauthorized(
                 "The access token has expired: log in again.", error="invalid_token"
             ) from error
-        except jwt.InvalidTokenError as error:
+        except jwt.PyJWTError as error:
             raise Unauthorized("The access token is not valid.", error="invalid_token") from error
-        claims, session = whole["payload"], whole["payload"].get("sid", "")
-        if whole["header"].get("typ") != TYPE or not isinstance(session, str):
+        session = claims.get("sid", "")
+        if not isinstance(session, str):
             raise Unauthorized("This is no access token.", error="invalid_token")
         return Principal(claims["sub"], int(claims["iat"]), session=session)
-
-    def _decode(self, token: str) -> dict[str, Any]:
-        key = self._keys.get(jwt.get_unverified_header(token).get("kid", self._kid))
-        if key is None:
-            raise jwt.InvalidTokenError("its key is not ours")
-        return jwt.decode_complete(
-            token,
-            key,
-            algorithms=[ALGORITHM],
-            issuer=ISSUER,
-            audience=AUDIENCE,
-            options={"require": ["iss", "aud", "sub", "iat", "exp", "jti"]},
-        )
-
-
-def _kid(secret: str) -> str:
-    """The public name of a key."""
-    return hashlib.sha256(b"kid:" + secret.encode()).hexdigest()[:16]

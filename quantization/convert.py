@@ -52,7 +52,7 @@ def _load_dequantized(path: Path) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
 
-    return AutoModelForCausalLM.from_pretrained(
+    return AutoModelForCausalLM.from_pretrained(  # nosec B615 - a directory
         path.parent,
         gguf_file=path.name,
         dtype=torch.float32,

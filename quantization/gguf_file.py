@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.artifact import ArtifactError
+from worker.engines.gguf_check import NoGguf, check_gguf
 
 #: Control tokens that end an answer, whatever the file names as its eos token.
 _END_OF_ANSWER = frozenset(
@@ -40,7 +41,10 @@ class GgufFile:
         from gguf import GGUFReader
 
         try:
+            check_gguf(path)
             reader = GGUFReader(path)
+        except NoGguf as error:
+            raise ArtifactError(str(error)) from error
         except (OSError, ValueError) as error:
             raise ArtifactError(f"{path} is no GGUF file: {error}") from error
         metadata = {key: field.contents() for key, field in reader.fields.items()}

@@ -25,6 +25,7 @@ class UserBody(BaseModel):
     max_jobs: int | None
     monthly_budget_usd: float | None
     tokens_per_minute: int | None
+    max_streams: int | None
     prompt_guard: Policy | None
 
     @classmethod
@@ -41,6 +42,7 @@ class UserBody(BaseModel):
             max_jobs=user.max_jobs,
             monthly_budget_usd=None if budget is None else usd(budget),
             tokens_per_minute=user.tokens_per_minute,
+            max_streams=user.max_streams,
             prompt_guard=user.prompt_guard,
         )
 

@@ -60,7 +60,9 @@ class Logins:
         if wait_ms:
             audit("login.slowed", username, address=address)
             raise RateLimited(
-                "Too many failed logins; nobody is locked out.", retry_after=wait_ms / 1000
+                "Too many failed logins; nobody is locked out.",
+                limit="login",
+                retry_after=wait_ms / 1000,
             )
         try:
             await self._accounts.check(username, password)

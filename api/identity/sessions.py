@@ -10,6 +10,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
+from api.identity.audit import audit
 from api.problems import InvalidCredentials
 from common.scripts import AsyncScripts
 
@@ -48,6 +49,7 @@ class Sessions:
             "session_carry_on", session, _digest(found[2]), _digest(secret), self._lifetime_ms
         )
         if word == "reused":
+            audit("session.reused", user[0] if user else "", session=session[:8])
             raise InvalidCredentials("The refresh token was used before: log in again.")
         if word != "ok":
             raise InvalidCredentials("The refresh token is not valid: log in again.")

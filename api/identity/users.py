@@ -31,6 +31,7 @@ class User:
     max_jobs: int | None
     monthly_budget_nano: int | None
     tokens_per_minute: int | None
+    max_streams: int | None
     prompt_guard: Policy | None
 
     @classmethod
@@ -50,6 +51,7 @@ class User:
             max_jobs=limit("max_jobs"),
             monthly_budget_nano=limit("budget_nano"),
             tokens_per_minute=limit("tokens_per_minute"),
+            max_streams=limit("max_streams"),
             prompt_guard=Policy.known(raw.get("prompt_guard")),
         )
 

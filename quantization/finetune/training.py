@@ -161,7 +161,7 @@ def _keep_differentiable(model: Any) -> None:
     The first evaluation would repack the weights for it, and training then goes astray silently
     (bitsandbytes 0.50, processors with AVX512-BF16).
     """
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn.modules import Linear4bit
 
     for module in model.modules():
         if isinstance(module, Linear4bit):

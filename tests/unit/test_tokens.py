@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from api.auth import Tokens
+from api.keyring import Keyring
 from api.problems import Unauthorized
 from common.kept import kept_secret
 
@@ -13,9 +14,9 @@ from common.kept import kept_secret
 def test_a_token_outlives_the_process_that_issued_it(tmp_path: Path) -> None:
     # Given a token issued with a kept key
     path = tmp_path / "state" / "jwt-secret"
-    token = Tokens(kept_secret(path), 60).issue("ada")
+    token = Tokens(Keyring.of_secret(kept_secret(path)), 60).issue("ada")
     # When another process reads the key, then the token is still good
-    assert Tokens(kept_secret(path), 60).read(token).user == "ada"
+    assert Tokens(Keyring.of_secret(kept_secret(path)), 60).read(token).user == "ada"
 
 
 def test_gateways_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
@@ -30,11 +31,13 @@ def test_gateways_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
 
 
 def test_two_tokens_are_never_the_same() -> None:
-    tokens = Tokens("k" * 32, 60)
+    tokens = Tokens(Keyring.of_secret("k" * 32), 60)
 
     assert tokens.issue("ada") != tokens.issue("ada")
 
 
 def test_a_token_of_another_key_is_refused() -> None:
     with pytest.raises(Unauthorized):
-        Tokens("k" * 32, 60).read(Tokens("l" * 32, 60).issue("ada"))
+        Tokens(Keyring.of_secret("k" * 32), 60).read(
+            Tokens(Keyring.of_secret("l" * 32), 60).issue("ada")
+        )

@@ -4,6 +4,7 @@ from typing import Any
 
 from common.features import Feature
 from worker.engines.base import EngineInfo, ModelUnavailable
+from worker.engines.gguf_check import NoGguf, check_gguf
 from worker.engines.llamacpp.context import Context
 from worker.engines.llamacpp.runner import LlamaRunner
 from worker.engines.slots.engine import SlotEngine
@@ -21,6 +22,12 @@ class LlamaCppEngine(SlotEngine[LlamaRunner]):
                 f"the llamacpp engine reads GGUF, and {self._artifact.path} is "
                 f"{self._artifact.format}: use ENGINE=transformers"
             )
+        try:
+            check_gguf(self._artifact.path)
+        except NoGguf as error:
+            raise ModelUnavailable(
+                f"llama.cpp cannot load {self._artifact.path}: {error.reason}"
+            ) from error
         context = Context(self._artifact.path, self._settings, self._context_size)
         if context.vocab_size < self._tokenizer.vocab_size:
             context.close()

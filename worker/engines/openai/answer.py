@@ -88,7 +88,8 @@ class Answer:
         at_least = int(self._progress.transcript.holds)
         if self._usage is None:
             return max(at_least, int(ended is FinishReason.STOP))
-        return max(at_least, self._usage.completion_tokens - len(self._progress.ids))
+        counted = min(self._usage.completion_tokens, self._progress.sampling.max_tokens)
+        return max(at_least, counted - len(self._progress.ids))
 
     def _push(self, piece: Piece, token_id: int) -> None:
         position = len(self._progress.ids)

@@ -103,7 +103,7 @@ async def _beginning(answer: httpx2.Response) -> bytes:
 def _event(data: bytes) -> dict[str, Any]:
     try:
         event = json.loads(data)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise broken_stream(f"{data[:100]!r} is not JSON") from error
     if not isinstance(event, dict) or event.get("error"):
         raise broken_stream(event.get("error") if isinstance(event, dict) else event)

@@ -36,7 +36,7 @@ def broken_stream(error: Any) -> EngineError:
 def _message(body: bytes) -> str:
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (RecursionError, ValueError):
         return body.decode("utf-8", "replace").strip()[:SHOWN_CHARACTERS] or "nothing"
     return _shown(answer.get("error", answer) if isinstance(answer, dict) else answer)
 

@@ -8,6 +8,7 @@ from typing import Any
 from common.logprobs import Likelihood, TokenLogprobs
 from common.prompt import Prompt
 from common.sampling import ResponseFormat, Sampling
+from worker.engines.base import EngineError
 
 #: The most stop strings that OpenAI itself takes; we look for all of them ourselves.
 MAX_STOP = 4
@@ -65,9 +66,21 @@ def request_of(
 
 
 def parse_delta(event: Mapping[str, Any], alternatives: int) -> Delta:
-    """Read one event of either stream, with so many alternatives to each token."""
+    """Read one event of either stream, with so many alternatives to each token.
+
+    Raises EngineError for one that is of another form.
+    """
+    try:
+        return _delta(event, alternatives)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise EngineError(f"the upstream sent an event that cannot be read: {error}") from error
+
+
+def _delta(event: Mapping[str, Any], alternatives: int) -> Delta:
     choice: Mapping[str, Any] = next(iter(event.get("choices") or ()), {})
     text = choice.get("text") or (choice.get("delta") or {}).get("content") or ""
+    if not isinstance(text, str):
+        raise TypeError("its text is none")
     tokens = _logprobs(choice.get("logprobs") or {}, alternatives)
     return Delta(_pieces(text, tokens), choice.get("finish_reason"), _usage(event.get("usage")))
 

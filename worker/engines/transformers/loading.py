@@ -53,11 +53,15 @@ def _read(
 ) -> "LlamaForCausalLM":
     from transformers import AutoConfig, LlamaForCausalLM
 
-    kind = AutoConfig.from_pretrained(artifact.path).model_type
+    # No code that came with the weights, no pickle, and nothing from anywhere else.
+    safe = {"trust_remote_code": False, "local_files_only": True}
+    kind = AutoConfig.from_pretrained(artifact.path, **safe).model_type  # nosec B615
     if kind != "llama":
         raise ModelUnavailable(f"the transformers engine runs Llama models, not {kind}")
-    model = LlamaForCausalLM.from_pretrained(
+    model = LlamaForCausalLM.from_pretrained(  # nosec B615
         artifact.path,
+        use_safetensors=True,
+        **safe,
         attn_implementation=ATTENTION,
         device_map={"": device},
         **_precision(quantization, device, stored=artifact.quantization != "none"),
