@@ -67,7 +67,8 @@ class Work:
     def to_json(self) -> str:
         """The form stored in the record."""
         given = {name: value for name, value in asdict(self.sampling).items() if value is not None}
-        return json.dumps({"prompt": self.prompt.to_dict(), "sampling": given})
+        stored = {"prompt": self.prompt.to_dict(), "sampling": given}
+        return json.dumps(stored, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Work":
@@ -93,6 +94,7 @@ class Job:
     created_ms: int
     enqueued_ms: int
     started_ms: int = 0
+    first_token_ms: int = 0
     completed_ms: int = 0
     expires_ms: int = 0
     deadline_ms: int = 0
@@ -111,6 +113,7 @@ class Job:
     logprob_sum: float | None = 0.0  #: None where the engine knows no probabilities
     stored_logprobs: str = ""
     text: str = ""
+    trail: str = ""  #: steps between its attempts: common/lua/shared/trail.lua
     ids: str = ""
     lengths: str = ""
     finish_reason: FinishReason | None = None
@@ -139,6 +142,7 @@ class Job:
             logprob_sum=float(raw["logprob_sum"]) if raw.get("logprob_sum") else None,
             stored_logprobs=raw.get("logprobs", ""),
             text=raw.get("text", ""),
+            trail=raw.get("trail", ""),
             ids=raw.get("ids", ""),
             lengths=raw.get("lengths", ""),
             finish_reason=FinishReason(reason) if reason else None,
@@ -193,7 +197,8 @@ class Job:
 
 
 _NUMBERS = (
-    *("created_ms", "enqueued_ms", "started_ms", "completed_ms", "expires_ms", "deadline_ms"),
+    *("created_ms", "enqueued_ms", "started_ms", "first_token_ms", "completed_ms"),
+    *("expires_ms", "deadline_ms"),
     *("run_ms", "decode_ms", "attempts", "failures", "kills", "rescues", "revision"),
     *("prompt_tokens", "cached_tokens", "tokens", "cost_nano", "eta_ms"),
 )

@@ -4,7 +4,7 @@ KEDA, Flower and operators read these names. Scores of the sorted sets are milli
 of the Redis server's clock. Those of sessions, API keys and usage are in account_keys.py.
 """
 
-#: Waiting jobs are in ``Priority.waiting``, doorbells in ``Priority.queue``.
+#: Waiting jobs are in ``Priority.waiting``, doorbells in ``Priority.queue``, turns in ``fair``.
 
 #: Sorted set, job id -> end of its lease: the running jobs.
 LEASES = "leases"
@@ -26,6 +26,8 @@ RELOAD_LAST = "reload:last"
 PACE = "pace"
 #: Hash, "{kind}|{priority}|{status}" -> jobs that ended so.
 TOTALS = "totals"
+#: Hash: counters and histograms of the whole service (common/lua/shared/meters.lua).
+METERS = "meters"
 
 #: Sorted set, delivery id -> when somebody must look at it next: the unfinished deliveries.
 HOOKS = "hooks"
@@ -92,6 +94,46 @@ def user_jobs_of(user: str, phase: str, priority: str, kind: str) -> str:
 def user_active(user: str) -> str:
     """Set: the unfinished jobs of a user."""
     return f"active:{user}"
+
+
+def fair(priority: str) -> str:
+    """Sorted set, user -> tokens had: those with jobs in their row (docs/fairness.md)."""
+    return f"fair:{priority}"
+
+
+def row(priority: str, user: str) -> str:
+    """Sorted set, job id -> enqueued ms: jobs of a user that nobody has rung for yet."""
+    return f"fair:{priority}:of:{user}"
+
+
+def bells(priority: str) -> str:
+    """Sorted set, waiting job id -> when to look whether its bell was answered."""
+    return f"fair:{priority}:bells"
+
+
+def debt(priority: str) -> str:
+    """Sorted set, user -> tokens had: those without a row who have had more than the level."""
+    return f"fair:{priority}:debt"
+
+
+def level(priority: str) -> str:
+    """String: what the user of the job that started last had had before it, in tokens."""
+    return f"fair:{priority}:level"
+
+
+def cursor(priority: str) -> str:
+    """String: how far maintenance is with looking for waiting jobs in no row."""
+    return f"fair:{priority}:cursor"
+
+
+def streams(user: str) -> str:
+    """Hash, gateway -> event streams that it holds open for this user."""
+    return f"streams:{user}"
+
+
+def spent_tokens(user: str) -> str:
+    """Hash, second since 1970 -> tokens of the jobs that the user submitted in it."""
+    return f"tokens:{user}"
 
 
 def rate(user: str) -> str:

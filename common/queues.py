@@ -33,8 +33,9 @@ _SHARES = {Priority.URGENT: 1.0, Priority.HIGH: 0.95, Priority.NORMAL: 0.8, Prio
 #: The Celery queue of deliveries: doorbells for the webhook workers.
 WEBHOOK_QUEUE = "q.webhooks"
 
-#: A job of these classes that finds no free slot gets that of the youngest low line of a batch;
-#: an urgent or a high one that of any low job.
+#: A job of these classes that finds no free slot gets that of the youngest low line of a batch,
+#: an urgent or a high one that of any low job, and one whose user has no slot one of a user who
+#: has several: see preempt.lua.
 MAY_PREEMPT = frozenset({Priority.URGENT, Priority.HIGH, Priority.NORMAL})
 
 #: Every n-th pick starts one class lower than usual, so that none starves.

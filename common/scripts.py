@@ -5,7 +5,9 @@ because redis-py repeats a call whose answer was lost.
 """
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -17,6 +19,9 @@ from redis.exceptions import NoScriptError
 #: What a script takes: strings, bytes and numbers.
 Argument = str | bytes | int | float
 
+#: Put around every round trip, to time it.
+Timed = Callable[[], AbstractContextManager[None]]
+
 #: The scripts, in the order of a job's life.
 NAMES = (
     *("submit", "read", "claim", "beat", "append", "finish", "release", "cancel", "redrive"),
@@ -24,7 +29,7 @@ NAMES = (
     *("leave", "abandon"),
     *("batch_admit", "batch_begin", "batch_refuse", "batch_feed", "batch_commit", "batch_stop"),
     *("batch_lease", "batch_room"),
-    *("expire", "rescue", "preempt", "orphans", "ring", "rate"),
+    *("expire", "rescue", "preempt", "orphans", "ring", "rate", "stream_count", "census"),
     *("identify", "login", "session_open", "session_carry_on", "session_end"),
     *("user_save", "user_delete"),
     *("hook_claim", "hook_done", "hook_sweep"),
@@ -33,9 +38,14 @@ NAMES = (
 
 #: What they share, in the order in which each builds on those before it.
 SHARED = (
-    *("record", "bell", "lanes", "outbox", "events", "sending"),
-    *("batch", "stream", "usage", "users", "index", "moves", "pace", "limit", "calls"),
+    *("record", "trail", "bell", "lanes", "outbox", "events", "sending"),
+    *("batch", "stream", "usage", "meters", "users", "index", "pace"),
+    *("allotment", "fair", "bells", "turns", "place", "enter", "moves", "limit", "calls"),
 )
+
+_WORD = re.compile(r"\w+")
+_COMMENT = re.compile(r"--.*")
+_DEFINITION = re.compile(r"^local (?:function )?([\w, ]+)", re.MULTILINE)
 
 #: The first major version of a server that knows script flags.
 FIRST_WITH_SHEBANG = 7
@@ -53,17 +63,38 @@ class Script:
 def load_scripts(*, shebang: bool = True) -> dict[str, Script]:
     """Read all scripts; ``shebang`` False drops the flags, which servers before 7 refuse."""
     folder = files("common") / "lua"
-    shared = "\n".join((folder / "shared" / f"{name}.lua").read_text() for name in SHARED)
+    shared = [(folder / "shared" / f"{name}.lua").read_text() for name in SHARED]
     return {
         name: _assemble(name, (folder / f"{name}.lua").read_text(), shared, shebang)
         for name in NAMES
     }
 
 
-def _assemble(name: str, source: str, shared: str, shebang: bool) -> Script:
+def _assemble(name: str, source: str, shared: Sequence[str], shebang: bool) -> Script:
     first, _, body = source.partition("\n")
-    text = (first + "\n" if shebang else "") + shared + "\n" + body
+    text = "\n".join([*([first] if shebang else []), *_used_by(body, shared), body])
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _used_by(body: str, shared: Sequence[str]) -> list[str]:
+    """Those of the shared pieces that ``body`` builds on: a call pays for every one it has."""
+    used: list[str] = []
+    words = _words(body)
+    for piece in reversed(shared):
+        if words & _defined_in(piece):
+            used.insert(0, piece)
+            words |= _words(piece)
+    return used
+
+
+def _words(text: str) -> set[str]:
+    """The words of a piece of Lua, without those of its comments."""
+    return set(_WORD.findall(_COMMENT.sub("", text)))
+
+
+def _defined_in(piece: str) -> set[str]:
+    """The names that a piece of Lua gives to those after it."""
+    return {name for names in _DEFINITION.findall(piece) for name in _WORD.findall(names)}
 
 
 def supports_shebang(server_info: dict[str, Any]) -> bool:
@@ -74,8 +105,9 @@ def supports_shebang(server_info: dict[str, Any]) -> bool:
 class Scripts:
     """The scripts on a blocking client, for the worker."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, redis: "Redis", timed: Timed = nullcontext) -> None:
         self._redis = redis
+        self._timed = timed
         self._scripts: dict[str, Script] = {}
 
     def load(self) -> None:
@@ -87,7 +119,8 @@ class Scripts:
     def __call__(self, name: str, *args: Argument) -> Any:
         """Run one script. Raises redis.RedisError."""
         try:
-            return self._redis.evalsha(self._sha(name), 0, *args)
+            with self._timed():
+                return self._redis.evalsha(self._sha(name), 0, *args)
         except NoScriptError:
             self.load()
             return self._redis.evalsha(self._sha(name), 0, *args)
@@ -108,7 +141,8 @@ class Scripts:
         pipe = self._redis.pipeline(transaction=False)
         for name, args in calls:
             pipe.evalsha(self._sha(name), 0, *args)
-        return pipe.execute(raise_on_error=False)
+        with self._timed():
+            return pipe.execute(raise_on_error=False)
 
     def _sha(self, name: str) -> str:
         if not self._scripts:
@@ -119,8 +153,9 @@ class Scripts:
 class AsyncScripts:
     """The scripts on an asyncio client, for the gateway."""
 
-    def __init__(self, redis: "AsyncRedis") -> None:
+    def __init__(self, redis: "AsyncRedis", timed: Timed = nullcontext) -> None:
         self._redis = redis
+        self._timed = timed
         self._scripts: dict[str, Script] = {}
 
     async def load(self) -> None:
@@ -152,4 +187,5 @@ class AsyncScripts:
         pipe = self._redis.pipeline(transaction=False)
         for name, args in calls:
             pipe.evalsha(self._scripts[name].sha, 0, *args)
-        return await pipe.execute(raise_on_error=False)
+        with self._timed():
+            return await pipe.execute(raise_on_error=False)

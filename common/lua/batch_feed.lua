@@ -2,7 +2,7 @@
 -- Purpose: enter the next lines of a batch in the queue and move its cursor past them, at once.
 -- ARGV: 1 batch, 2 lease of the feeder, 3 the first of these lines, 4 where in the file the
 --   line after them begins, in bytes; 5.. one JSON object a line, one of
---   {priority, bell, queue_ttl_ms, deadline_ms (or 0), fields}: a job;
+--   {priority, queue_ttl_ms, deadline_ms (or 0), fields}: a job;
 --   {fields, error_code, error_message}: a job that failed at once;
 --   {entry, counter}: not even that, since the batch was stopped.
 -- Returns: {the line to go on with, status}; {-1, status} if the lease is lost.
@@ -47,9 +47,9 @@ for i = 5, #ARGV do
       refuse(id, { 'error_code', 'account_disabled', 'error_message', 'The account is disabled.' })
     elseif broke then
       refuse(id, { 'error_code', 'budget', 'error_message', "This month's budget is spent." })
-    elseif given.bell then
+    elseif given.priority then
       enqueue(id, batch.user, given.priority, now, { queue_ttl_ms = given.queue_ttl_ms,
-        deadline_ms = given.deadline_ms, bell = given.bell, batch = name })
+        deadline_ms = given.deadline_ms, batch = name })
     else
       refuse(id, { 'error_code', given.error_code, 'error_message', given.error_message })
     end

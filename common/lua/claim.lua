@@ -10,14 +10,21 @@
 local id, token = ARGV[1], ARGV[2]
 local key, now = 'job:' .. id, now_ms()
 local job = read_job(id)
-if not job then return { 'drop', 'unknown' } end
+
+-- The bell is gone all the same: ring the next one.
+local function refuse(...)
+  pump(now)
+  return { ... }
+end
+
+if not job then return refuse('drop', 'unknown') end
 
 if job.status == 'queued' then
-  if number_of(job, 'not_before_ms') > now then return { 'drop', 'not due' } end
+  if number_of(job, 'not_before_ms') > now then return refuse('drop', 'not due') end
   local deadline = number_of(job, 'deadline_ms')
-  if deadline > 0 and deadline <= now then return { 'drop', 'too late' } end
+  if deadline > 0 and deadline <= now then return refuse('drop', 'too late') end
   local suspect = number_of(job, 'kills') + number_of(job, 'failures') > 0
-  if suspect and ARGV[5] ~= '1' then return { 'suspect' } end
+  if suspect and ARGV[5] ~= '1' then return refuse('suspect') end
   local waited = now - number_of(job, 'queued_ms')
   local time_left = math.max(0, number_of(job, 'timeout_ms') - number_of(job, 'run_ms'))
   local end_by = now + time_left
@@ -29,12 +36,15 @@ if job.status == 'queued' then
   redis.call('HINCRBY', key, 'attempts', 1)
   local revision = redis.call('HINCRBY', key, 'revision', 1)
   redis.call('ZREM', 'wait:' .. job.priority, id)
+  start_turn(id, job)
   redis.call('ZADD', 'leases', int(now + tonumber(ARGV[4])), id)
   redis.call('ZADD', 'deadlines', int(end_by), id)
+  leave_trail(id, job, 'start', now, ARGV[3])
   if first then outbox_event(id, job, 'job.started', now) end
   publish_state(id, 'in_progress', revision)
+  pump(now)
 elseif not (job.status == 'in_progress' and job.token == token) then
-  return { 'drop', job.status }
+  return refuse('drop', job.status)
 end
 
 local flat = redis.call('HGETALL', key)

@@ -22,6 +22,8 @@ settle(id, job, ARGV[11], now, fields)
 if ARGV[11] == 'completed' then
   local took, mean = run_ms(job, now), tonumber(redis.call('HGET', 'pace', 'mean_ms') or 0)
   if mean == 0 then mean = took end
-  redis.call('HSET', 'pace', 'mean_ms', int(0.8 * mean + 0.2 * took))
+  local usual = tonumber(redis.call('HGET', 'pace', 'mean_tokens') or stored)
+  redis.call('HSET', 'pace', 'mean_ms', int(0.8 * mean + 0.2 * took),
+    'mean_tokens', int(math.ceil(0.8 * usual + 0.2 * stored)))
 end
 return { 'ok', stored }

@@ -9,13 +9,11 @@ local flat = redis.call('HGETALL', 'job:' .. id)
 local ahead, gone = -1, ''
 if #flat == 0 then gone = redis.call('GET', 'gone:' .. id) or '' end
 if #flat == 0 and gone == '' then flat, ahead = unfed_line(id) end
-local state = redis.call('HMGET', 'job:' .. id, 'status', 'priority')
-if state[1] == 'queued' then
-  ahead = redis.call('ZRANK', 'wait:' .. state[2], id) or 0
-  for _, class in ipairs({ 'urgent', 'high', 'normal', 'low' }) do
-    if class == state[2] then break end
-    ahead = ahead + redis.call('ZCARD', 'wait:' .. class)
-  end
+local job = redis.call('HMGET', 'job:' .. id, 'status', 'priority', 'user', 'weight',
+  'prompt_tokens')
+if job[1] == 'queued' then
+  ahead = ahead_of(id,
+    { priority = job[2], user = job[3], weight = job[4], prompt_tokens = job[5] })
 end
 local mean = tonumber(redis.call('HGET', 'pace', 'mean_ms') or 0)
 local now = now_ms()

@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
 -- Purpose: give the jobs of dead workers back to their queues, or give up on a poison job.
 -- ARGV: 1 lease in ms, 2 gap in ms after which no lease is trusted, 3 kills allowed,
---   4 jobs at most, 5 worker known to be dead ('' for none: judge by the leases).
--- Returns: {outcome, id, priority, ...}; outcome is 'requeued' (ring for it) or 'dead'.
+--   4 jobs at most, 5 worker known to be dead ('' for none: judge by the leases),
+--   6 '1' to ring for what it gives back, else the next sweep does.
+-- Returns: {outcome, id, priority}, ...; outcome is 'requeued' or 'dead'.
 -- After a gap (Redis or maintenance was away, or the clock jumped) every lease is extended
 -- and none is taken: the living could not renew them.
 
-local now, lease, answers = now_ms(), tonumber(ARGV[1]), {}
+local now, lease, answers, back = now_ms(), tonumber(ARGV[1]), {}, {}
 local last = tonumber(redis.call('GET', 'tick') or 0)
 redis.call('SET', 'tick', int(now))
 if ARGV[5] == '' and math.abs(now - last) > tonumber(ARGV[2]) then
@@ -33,9 +34,14 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'leases', '-inf', until_ms, 'LIM
       answers[#answers + 1] = { 'dead', id, job.priority }
     else
       local last_beat = tonumber(redis.call('ZSCORE', 'leases', id)) - lease
-      requeue(id, job, now, math.min(now, last_beat))
+      requeue(id, job, now, math.min(now, last_beat), 'worker_lost')
       answers[#answers + 1] = { 'requeued', id, job.priority }
+      back[#back + 1] = job
     end
   end
+end
+if ARGV[6] == '1' then
+  for i = #back, 1, -1 do ring(back[i].id, back[i].priority, back[i].kind, now, true) end
+  if #answers > 0 then pump(now) end
 end
 return answers

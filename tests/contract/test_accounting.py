@@ -14,7 +14,6 @@ from api.pulse import Pulse
 from common import account_keys, keys
 from common.job import Work
 from common.prompt import Prompt
-from common.queues import Priority
 from common.sampling import Sampling
 from common.scripts import load_scripts
 from tests.support.desk import Desk
@@ -175,8 +174,7 @@ def test_a_redriven_job_keeps_its_prices(desk: Desk) -> None:
     desk.redis.hset(keys.job(job_id), "tokens_at_kill", 0)
     desk.redis.zadd("leases", {job_id: 1})
     desk.rescue(kills=1)
-    bell = desk.doorbells.render("job_new", desk.read(job_id).priority)
-    desk.scripts("redrive", job_id, "job_new", "normal", bell, 1000, 1000)
+    desk.scripts("redrive", job_id, "job_new", "normal", 1000, 1000)
     desk.claim("job_new", model="m")
     desk.finish("job_new", 0, [1])
     assert desk.read("job_new").cost_nano == PROMPT_TOKENS * 100 + 200
@@ -278,6 +276,5 @@ def line(desk: Desk, number: int) -> str:
     work = Work(Prompt(text="hello "), Sampling()).to_json()
     record = ["v", "1", "kind", "generate", "work", work, "prompt_tokens", "6", "custom_id", "c"]
     record += ["timeout_ms", "60000", "result_ttl_ms", "60000"]
-    bell = desk.doorbells.render(f"batch_1_{number}", Priority.LOW)
-    way = {"bell": bell, "priority": "low", "queue_ttl_ms": 60_000, "deadline_ms": 0}
+    way = {"priority": "low", "queue_ttl_ms": 60_000, "deadline_ms": 0}
     return json.dumps({**way, "fields": record})

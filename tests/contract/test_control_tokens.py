@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.control_tokens import Control, Probe, hostile_strings
+from benchmarks.control_tokens import Control, Probe, hostile_strings, passed_on_wrongly
 from common.artifact import open_artifact
 from common.prompt import Message, Prompt, Role
 from common.tokenizer import ModelTokenizer
@@ -81,6 +81,13 @@ def test_of_2000_hostile_strings_none_makes_a_control_token(engine: str) -> None
     # Then no id of a control token comes from any of them
     assert {"<|im_start|>", "<|im_end|>", "<|endoftext|>"} <= set(control.names)
     assert {text: count for text, count in made.items() if count} == {}
+
+
+def test_of_2000_hostile_strings_each_reaches_an_upstream_as_it_was_said() -> None:
+    # The openai engine encodes nothing: roles and contents stay apart until the upstream.
+    names = Control.of(open_artifact(default_gguf())).names
+    wrong = [text for text in hostile_strings(names, 2000) if passed_on_wrongly(text)]
+    assert wrong == []
 
 
 @settings(max_examples=300, deadline=None)

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
+from common import keys
 from tests.support.desk import Desk
 
 UNFINISHED = ("queued", "in_progress")
@@ -173,6 +174,23 @@ class Lifecycle(RuleBasedStateMachine):
         assert set(redis.zrange("dead", 0, -1)) == by_status["failed"]
         assert set(redis.zrange("deadlines", 0, -1)) == unfinished
         assert set(redis.smembers("active:ada")) == unfinished
+
+    @rule(job_id=jobs)
+    def bell_is_lost(self, job_id: str) -> None:
+        self.desk.redis.delete("q.normal")
+        self.desk.let_bell_run_out(job_id)
+        self.desk.scripts("orphans", "normal", 100)
+
+    @invariant()
+    def who_waits_stands_in_a_row_or_is_rung_for(self) -> None:
+        redis = self.desk.redis
+        queued = {job_id for job_id, job in self.model.items() if job.status == "queued"}
+        row = set(redis.zrange(keys.row("normal", "ada"), 0, -1))
+        bells = set(redis.zrange(keys.bells("normal"), 0, -1))
+        assert row | bells == queued
+        assert not row & bells
+        assert redis.zrange(keys.fair("normal"), 0, -1) == (["ada"] if row else [])
+        assert not row or bells
 
     @invariant()
     def an_ended_record_holds_exactly_what_was_appended(self) -> None:

@@ -1,7 +1,10 @@
 """What a job costs in the store, on a server with the product's configuration."""
 
+import pytest
 from redis import Redis
 
+from benchmarks.depth import PROMPT as LINE_PROMPT
+from benchmarks.depth import Line
 from common.sampling import Sampling
 from tests.support.desk import Desk
 
@@ -9,6 +12,7 @@ JOBS = 200
 TOKENS = 200
 #: 1,000 finished jobs of 200 tokens in 4 MB.
 BYTES_PER_FINISHED_JOB = 4000
+WAITING_JOBS = 5000
 #: Beside its prompt.
 BYTES_PER_WAITING_JOB = 2048
 
@@ -44,10 +48,19 @@ def test_a_thousand_finished_jobs_take_less_than_four_megabytes(redis_client: Re
     assert (used(redis_client) - before) / JOBS < BYTES_PER_FINISHED_JOB
 
 
-def test_a_waiting_job_takes_two_kilobytes_beside_its_prompt(redis_client: Redis) -> None:
-    desk = Desk(redis_client)
-    desk.submit(prompt=PROMPT)
+@pytest.mark.parametrize(
+    "way", [{}, {"keys": True}, {"calls": True}], ids=["plain", "with a key", "waited for"]
+)
+def test_a_waiting_job_takes_two_kilobytes_beside_its_prompt(
+    redis_client: Redis, way: dict[str, bool]
+) -> None:
+    # Given jobs of many users as the gateway submits them
+    line = Line(redis_client, users=50, **way)
+    line.fill(100)
     before = used(redis_client)
-    for _ in range(JOBS):
-        desk.submit(prompt=PROMPT)
-    assert (used(redis_client) - before) / JOBS < BYTES_PER_WAITING_JOB + len(PROMPT)
+    # When many more wait
+    line.fill(100 + WAITING_JOBS)
+    # Then each takes what was promised, and the last minute's requests are forgotten soon
+    redis_client.delete(*redis_client.keys("rate:*"))
+    taken = (used(redis_client) - before) / WAITING_JOBS
+    assert taken - len(LINE_PROMPT) < BYTES_PER_WAITING_JOB

@@ -260,7 +260,7 @@ def test_a_job_whose_engine_failed_is_a_suspect(desk: Desk) -> None:
     # Given a job that was released with a failure
     job_id = desk.submit()
     desk.claim(job_id)
-    desk.scripts("release", job_id, "token", "bell", 0, 1)
+    desk.scripts("release", job_id, "token", 0, 1)
     # Then it runs alone or not at all, so that it cannot fail its neighbours again
     assert desk.claim(job_id, "busy", alone=False) == ["suspect"]
     assert desk.claim(job_id, "free", alone=True)[0] == "claimed"
@@ -322,28 +322,60 @@ def test_a_delayed_job_cannot_be_claimed_before_its_time(desk: Desk) -> None:
     # Then nobody gets it, and nobody rings
     assert desk.claim(job_id, "early") == ["drop", "not due"]
     desk.redis.delete("q.normal")
-    assert desk.scripts("orphans", "normal", 0, 100) == []
+    assert desk.scripts("orphans", "normal", 100) == []
 
 
 def test_a_lost_doorbell_is_found_and_rung_at_the_front(desk: Desk) -> None:
-    # Given three waiting jobs, the bell of the oldest lost
-    jobs = [desk.submit() for _ in range(3)]
-    desk.redis.rpop("q.normal")
-    desk.redis.zadd("wait:normal", {job: n for n, job in enumerate(jobs)})
-    # Then it is missed, and only it
-    assert desk.scripts("orphans", "normal", 0, 100) == [jobs[0]]
-    assert desk.scripts("orphans", "normal", 60_000, 100) == []
-    # When it is rung for
-    assert desk.scripts("ring", jobs[0], desk.doorbells.render(jobs[0], Priority.NORMAL), 0) == 1
-    # Then it comes next
-    assert jobs[0] in (desk.redis.lindex("q.normal", -1) or "")
-    assert desk.scripts("orphans", "normal", 0, 100) == []
-
-
-def test_an_empty_queue_means_that_every_waiting_job_lost_its_bell(desk: Desk) -> None:
+    # Given three waiting jobs, the bell of the first lost a while ago, and the next one's there
     jobs = [desk.submit() for _ in range(3)]
     desk.redis.delete("q.normal")
-    assert sorted(desk.scripts("orphans", "normal", 0, 100)) == sorted(jobs)
+    assert desk.scripts("orphans", "normal", 100) == []
+    assert desk.rung() == [jobs[1]]
+    desk.let_bell_run_out(jobs[0])
+    # Then the first is rung for again, and comes next
+    assert desk.scripts("orphans", "normal", 100) == [jobs[0]]
+    assert desk.rung() == [jobs[0], jobs[1]]
+    # And a bell that still stands in the queue is not doubled
+    desk.let_bell_run_out(jobs[0])
+    assert desk.scripts("orphans", "normal", 100) == []
+    assert desk.rung() == [jobs[0], jobs[1]]
+
+
+def test_a_queue_that_was_deleted_is_filled_again(desk: Desk) -> None:
+    # Given waiting jobs whose bells and turns are lost altogether
+    jobs = [desk.submit() for _ in range(3)]
+    desk.redis.delete("q.normal", *desk.redis.keys("fair:*"))
+    # When maintenance looks
+    desk.scripts("orphans", "normal", 100)
+    # Then they are served in their order
+    for job_id in jobs:
+        assert desk.rung() == [job_id]
+        desk.redis.rpop("q.normal")
+        assert desk.claim(job_id, job_id)[0] == "claimed"
+
+
+def test_a_job_of_an_older_version_is_found_and_served(desk: Desk) -> None:
+    # Given a job that an older gateway accepted: it stands in no row, and its bell is lost
+    job_id = desk.submit()
+    desk.redis.delete("q.normal", *desk.redis.keys("fair:*"))
+    desk.redis.hdel(f"job:{job_id}", "weight", "tag", "charged", "rings")
+    # When maintenance looks
+    desk.scripts("orphans", "normal", 100)
+    # Then it is rung for, runs and ends as any other
+    assert desk.rung() == [job_id]
+    assert desk.claim(job_id)[0] == "claimed"
+    assert desk.finish(job_id, 0, [1]) == ["ok", 1]
+
+
+def test_a_bell_of_an_older_version_claims(desk: Desk) -> None:
+    # Given a job that waits behind another, and an older version's bell for it
+    desk.submit()
+    job_id = desk.submit()
+    # When that is answered
+    assert desk.claim(job_id)[0] == "claimed"
+    # Then nobody rings for it again
+    assert not desk.redis.exists("fair:normal:of:ada")
+    assert desk.redis.zscore("fair:normal:bells", job_id) is None
 
 
 @pytest.mark.parametrize(
@@ -499,8 +531,7 @@ def test_a_dead_letter_is_redriven_as_a_new_job_once(desk: Desk) -> None:
     dead = desk.submit(prompt="again ")
     desk.claim(dead)
     desk.scripts("finish", dead, "token", 0, 0, "", "", "", 0, 0, "", "failed")
-    bell = desk.doorbells.render("job_new", Priority.NORMAL)
-    redrive = ("redrive", dead, "job_new", "normal", bell, 60_000, 30_000)
+    redrive = ("redrive", dead, "job_new", "normal", 60_000, 30_000)
     # When it is redriven, twice because the answer was lost
     assert desk.scripts(*redrive) == ["created", "job_new"]
     assert desk.scripts(*redrive) == ["created", "job_new"]
@@ -511,7 +542,7 @@ def test_a_dead_letter_is_redriven_as_a_new_job_once(desk: Desk) -> None:
     assert desk.redis.zcard("dead") == 0
     assert desk.claim("job_new", "t")[0] == "claimed"
     # And another redrive of the old one finds nothing
-    assert desk.scripts("redrive", dead, "job_x", "normal", bell, 60_000, 30_000) == ["unknown"]
+    assert desk.scripts("redrive", dead, "job_x", "normal", 60_000, 30_000) == ["unknown"]
 
 
 def test_jobs_of_the_same_millisecond_keep_their_order(desk: Desk) -> None:

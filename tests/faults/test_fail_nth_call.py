@@ -36,7 +36,7 @@ class Worker:
 
     def __init__(self, redis: Redis, desk: Desk) -> None:
         self._scripts = Scripts(redis)
-        self._ledger = Ledger(self._scripts, desk.doorbells, "worker", LEASE_MS)
+        self._ledger = Ledger(self._scripts, "worker", LEASE_MS)
 
     def attempt(self, job_id: str) -> None:
         """Run one attempt; the job's first half is given back. Raises RedisError from claim."""

@@ -6,18 +6,9 @@
 from pytest_benchmark.fixture import BenchmarkFixture
 from redis import Redis
 
-from common.broker import Doorbells, create_celery
 from common.queues import Priority
 from tests.support.desk import Desk
 from tests.support.stack import Stack
-
-
-def test_rendering_a_doorbell(benchmark: BenchmarkFixture) -> None:
-    doorbells = Doorbells(create_celery("redis://unused"))
-
-    message = benchmark(doorbells.render, "job_01", Priority.NORMAL)
-
-    assert "job_01" in message
 
 
 def test_submitting_a_job(benchmark: BenchmarkFixture, redis_client: Redis) -> None:

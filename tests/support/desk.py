@@ -1,11 +1,12 @@
 """Both sides of the lifecycle by hand: submits as a gateway, claims as a worker."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from redis import Redis
 
-from common.broker import Doorbells, create_celery
+from common import keys
 from common.job import Job, Work, new_job_id, pairs
 from common.prompt import Prompt
 from common.queues import Priority
@@ -22,7 +23,6 @@ class Desk:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self.scripts = Scripts(redis)
-        self.doorbells = Doorbells(create_celery("redis://unused"))
 
     def submit(self, job_id: str | None = None, **changes: Any) -> str:
         """Submit a job that must be accepted; return its id."""
@@ -44,16 +44,18 @@ class Desk:
         queue_ttl_ms: int = HOUR_MS,
         rate_limit: int = 1_000_000,
         issued_at: int = 0,
+        token_limit: int = 0,
+        request: str = "",
         timeout_ms: int = 60_000,
         result_ttl_ms: int = HOUR_MS,
         prompt: str = "hello ",
+        weight: int = 206,
         sampling: Sampling | None = None,
         more: Mapping[str, Argument] | None = None,
     ) -> list[Any]:
         """Submit a job; return the script's answer."""
         job_id = job_id or new_job_id()
         work = Work(Prompt(text=prompt), sampling or Sampling()).to_json()
-        bell = self.doorbells.render(job_id, priority)
         fields: tuple[Argument, ...] = (
             *("v", 1, "kind", "generate", "work", work, "prompt_tokens", 6),
             *("timeout_ms", timeout_ms, "result_ttl_ms", result_ttl_ms),
@@ -61,7 +63,8 @@ class Desk:
         )
         answer: list[Any] = self.scripts(
             *("submit", job_id, user, priority.value, idempotency, digest, class_limit),
-            *(user_limit, deadline_ms, queue_ttl_ms, bell, rate_limit, issued_at, *fields),
+            *(user_limit, deadline_ms, queue_ttl_ms, weight, rate_limit, issued_at),
+            *(token_limit, request or job_id, *fields),
         )
         return answer
 
@@ -96,14 +99,22 @@ class Desk:
 
     def release(self, job_id: str, token: str = "token", delay_ms: int = 0) -> list[Any]:
         """Give the job back."""
-        bell = self.doorbells.render(job_id, Priority.NORMAL)
-        answer: list[Any] = self.scripts("release", job_id, token, bell, delay_ms, 0)
+        answer: list[Any] = self.scripts("release", job_id, token, delay_ms, 0)
         return answer
 
     def rescue(self, worker: str = "", kills: int = 3) -> list[Any]:
         """Rescue, with a tick that is fresh."""
-        answer: list[Any] = self.scripts("rescue", LEASE_MS, 6000, kills, 100, worker)
+        answer: list[Any] = self.scripts("rescue", LEASE_MS, 6000, kills, 100, worker, 0)
         return answer
+
+    def rung(self, priority: Priority = Priority.NORMAL) -> list[str]:
+        """The jobs whose bells stand in a queue, the next one first."""
+        bells = [json.loads(str(bell)) for bell in self.redis.lrange(priority.queue, 0, -1)]
+        return [bell["headers"]["id"] for bell in reversed(bells)]
+
+    def let_bell_run_out(self, job_id: str, priority: Priority = Priority.NORMAL) -> None:
+        """Have nobody answered the job's bell for a while."""
+        self.redis.zadd(keys.bells(priority.value), {job_id: 1}, xx=True)
 
     def let_lease_run_out(self, job_id: str) -> None:
         """Put the end of a lease into the past."""

@@ -7,7 +7,6 @@ from redis import Redis
 
 from common.job import Work
 from common.prompt import Prompt
-from common.queues import Priority
 from common.sampling import Sampling
 from tests.support.desk import HOUR_MS, Desk
 
@@ -55,10 +54,8 @@ class Pen:
         work = Work(Prompt(text="hello "), Sampling()).to_json()
         fields = ["v", 1, "kind", "generate", "work", work, "prompt_tokens", 6]
         fields += ["timeout_ms", 60_000, "result_ttl_ms", result_ttl_ms, "custom_id", f"c{line}"]
-        bell = self.desk.doorbells.render(f"{BATCH}_{line}", Priority.LOW)
         return json.dumps(
             {
-                "bell": bell,
                 "priority": "low",
                 "queue_ttl_ms": DAY_MS,
                 "deadline_ms": 0,

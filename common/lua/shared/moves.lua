@@ -5,7 +5,7 @@ local IDEMPOTENCY_MS = 24 * 3600 * 1000
 local STREAM_LINGER_MS = 60 * 1000
 -- Fields that mean nothing once a job has ended.
 local TRANSIENT = { 'token', 'worker', 'claimed_ms', 'queued_ms', 'rung_ms', 'not_before_ms',
-  'queue_ttl_ms', 'timeout_ms', 'tokens_at_kill', 'asked_back' }
+  'queue_ttl_ms', 'timeout_ms', 'tokens_at_kill', 'asked_back', 'tag', 'charged', 'rings', 'yields' }
 
 -- Void the lease: whoever holds the token can write no more, and is told at once.
 local function void(id, job)
@@ -22,28 +22,6 @@ local function run_ms(job, until_ms)
   return number_of(job, 'run_ms') + current
 end
 
--- Put a new job in its queue and ring for it; its other fields are in the record.
--- ``way`` has queue_ttl_ms, bell and, where there is one, deadline_ms from now or batch.
-local function enqueue(id, user, priority, now, way)
-  local start_by = now + tonumber(way.queue_ttl_ms)
-  if (way.deadline_ms or 0) > 0 then
-    local deadline = now + way.deadline_ms
-    redis.call('HSET', 'job:' .. id, 'deadline_ms', int(deadline))
-    start_by = math.min(start_by, deadline)
-  end
-  redis.call('HSET', 'job:' .. id, 'id', id, 'priority', priority, 'status', 'queued',
-    'revision', '1', 'created_ms', int(now), 'enqueued_ms', int(now), 'queued_ms', int(now),
-    'rung_ms', int(now), 'queue_ttl_ms', way.queue_ttl_ms)
-  redis.call('ZADD', 'wait:' .. priority, int(now), id)
-  redis.call('ZADD', 'deadlines', int(start_by), id)
-  if not way.batch then  -- the lines of a batch are one request, and listed by it
-    list_job(id, user, priority, now)
-    redis.call('SADD', 'active:' .. user, id)
-  end
-  redis.call('LPUSH', 'q.' .. priority, way.bell)
-  publish_state(id, 'queued', 1)
-end
-
 -- Move an unfinished job to a terminal state, once and for all.
 -- ``fields`` are further field, value pairs for the record.
 local function settle(id, job, status, now, fields)
@@ -58,6 +36,9 @@ local function settle(id, job, status, now, fields)
   if logprobs ~= '' then redis.call('HSET', key, 'logprobs', logprobs) end
   if #fields > 0 then redis.call('HSET', key, unpack(fields)) end
   redis.call('ZREM', 'wait:' .. job.priority, id)
+  stop_ringing(id, job)
+  if job.status == 'queued' then take_bell_away(id, job.priority) end
+  put_right(id, job)
   redis.call('ZREM', 'deadlines', id)
   redis.call('SREM', 'active:' .. job.user, id)
   if not job.batch then relist(id, job, status, now) end
@@ -70,15 +51,18 @@ local function settle(id, job, status, now, fields)
   end
   if status == 'failed' then redis.call('ZADD', 'dead', int(now), id) end
   account(id, job, status, now)
+  return_tokens(id, job, now)
   outbox_event(id, job, 'job.' .. status, now)
   line_ended(id, job, status, now)
+  meter(id, job, status, now)
   redis.call('HINCRBY', 'totals', job.kind .. '|' .. job.priority .. '|' .. status, 1)
   publish_state(id, status, revision)
+  pump(now)
 end
 
--- Put a running job back in its queue, with its age; somebody must ring for it.
--- ``until_ms`` is when its attempt stopped running.
-local function requeue(id, job, now, until_ms)
+-- Put a running job back in its queue, with its age; the next sweep rings for it.
+-- ``until_ms`` is when its attempt stopped running, ``why`` stands in its trail.
+local function requeue(id, job, now, until_ms, why)
   local key = 'job:' .. id
   local deadline = number_of(job, 'deadline_ms')
   local start_by = now + number_of(job, 'queue_ttl_ms')
@@ -88,6 +72,8 @@ local function requeue(id, job, now, until_ms)
   redis.call('HSET', key, 'status', 'queued', 'token', '', 'worker', '', 'rung_ms', '0',
     'queued_ms', int(now), 'run_ms', int(run_ms(job, until_ms)))
   redis.call('ZADD', 'wait:' .. job.priority, job.enqueued_ms, id)
+  wait_again(id, job.priority, now)
   redis.call('ZADD', 'deadlines', int(start_by), id)
+  leave_trail(id, job, 'back', now, why)
   publish_state(id, 'queued', revision)
 end

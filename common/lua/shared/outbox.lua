@@ -86,7 +86,7 @@ local function write_hook(id, subject, record, event, now, to)
     'subject', subject, 'event', event, 'format', openai and 'openai' or '',
     'endpoint', to.endpoint, 'url', to.url, 'lane', to.lane, 'status', 'pending',
     'include_result', to.include_result and '1' or '0', 'created_ms', int(now),
-    'due_ms', int(now), 'after', after, 'facts', hook_facts(record, to))
+    'due_ms', int(now), 'after', after, 'traceparent', record.traceparent or '', 'facts', hook_facts(record, to))
   index_hook('hooks:user:' .. record.user, id, now)
   index_hook('hooks:of:' .. subject, id, now)
   if to.endpoint ~= '' then index_hook('hooks:to:' .. to.endpoint, id, now) end

@@ -1,14 +1,18 @@
 -- Shared: how fast jobs leave, and so when a waiting one should start.
 
 local ALIVE_MS = 15 * 1000
+-- A script asks more than once; between two of its steps no worker comes or goes.
+local slots_seen
 
 -- Slots of the workers that take jobs right now.
 local function living_slots(now)
+  if slots_seen then return slots_seen end
   local slots = 0
   for _, worker in ipairs(redis.call('ZRANGEBYSCORE', 'workers', int(now - ALIVE_MS), '+inf')) do
     local about = redis.call('HMGET', 'worker:' .. worker, 'state', 'slots')
     if about[1] == 'ready' then slots = slots + (tonumber(about[2] or 0) or 0) end
   end
+  slots_seen = slots
   return slots
 end
 

@@ -2,9 +2,12 @@
 
 -- Whether the user is shut out, and the user's own limits: nil where the common ones hold.
 local function allowance(user)
-  local about = redis.call('HMGET', 'user:' .. user, 'disabled', 'rate_limit_per_minute', 'max_jobs')
+  local about = redis.call('HMGET', 'user:' .. user, 'disabled', 'rate_limit_per_minute', 'max_jobs',
+    'max_streams', 'tokens_per_minute')
+  local function limit(nth) return tonumber(about[nth] or nil) end
   return {
-    disabled = about[1] == '1', rate = tonumber(about[2] or nil), jobs = tonumber(about[3] or nil),
+    disabled = about[1] == '1', rate = limit(2), jobs = limit(3), streams = limit(4),
+    tokens = limit(5),
   }
 end
 
