@@ -2,6 +2,7 @@
 
 import uvicorn
 
+from api.heads import HttpProtocol
 from api.settings import ApiSettings
 from common.settings import read_settings
 
@@ -12,11 +13,15 @@ def main() -> None:
     uvicorn.run(
         "api.app:create_app",
         factory=True,
+        http=HttpProtocol,
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # ForwardedBy reads them, and only those of listed proxies
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
         timeout_graceful_shutdown=5,
     )
 

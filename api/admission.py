@@ -38,9 +38,21 @@ def seconds_until_room(waiting: int, limit: int, pace: Pace) -> int:
     return min(MAX_RETRY_SECONDS, max(1, math.ceil(seconds)))
 
 
-def rate_headers(limit: int, left: int, wait_ms: int) -> dict[str, str]:
-    """``RateLimit`` and its policy (draft-ietf-httpapi-ratelimit-headers)."""
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A limit over any 60 s: ``left`` of ``limit``, and ms until the next are free."""
+
+    policy: str
+    limit: int
+    left: int
+    wait_ms: int
+
+
+def rate_headers(*windows: Window) -> dict[str, str]:
+    """``RateLimit`` and its policies (draft-ietf-httpapi-ratelimit-headers)."""
     return {
-        "RateLimit-Policy": f'"permin";q={limit};w=60',
-        "RateLimit": f'"permin";r={left};t={math.ceil(wait_ms / 1000)}',
+        "RateLimit-Policy": ", ".join(f'"{one.policy}";q={one.limit};w=60' for one in windows),
+        "RateLimit": ", ".join(
+            f'"{one.policy}";r={one.left};t={math.ceil(one.wait_ms / 1000)}' for one in windows
+        ),
     }

@@ -146,6 +146,11 @@ class HealthBody(BaseModel):
     checks: ChecksBody
 
 
+class LiveBody(BaseModel):
+    status: Literal["alive", "dead"]
+    detail: str | None = Field(None, description="Which task of this process has ended")
+
+
 class ReadyBody(BaseModel):
     ready: bool
     checks: ChecksBody

@@ -9,17 +9,19 @@ import structlog
 from fastapi import FastAPI
 
 from api import heap
+from api.console import install_console
 from api.description import DESCRIPTION, TAGS, operation_id
 from api.docs import install_docs
 from api.handlers import install_handlers
-from api.metrics import service_version
+from api.headers import SecurityHeaders
 from api.middleware import BodyLimit, RequestContext
 from api.openapi import install_openapi
+from api.proxies import ForwardedBy
 from api.routes import MODULES, files, metrics
 from api.settings import ApiSettings
 from api.state import State, build_state
 from api.webhooks import events as webhook_events
-from common.kept import kept_secret
+from common.instruments import service_version
 from common.logs import configure_logs
 from common.settings import read_settings
 
@@ -30,9 +32,9 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     """The gateway. Without settings it reads the environment and sets up the logs."""
     if settings is None:
         settings = read_settings(ApiSettings)
-        configure_logs(settings.effective_log_level, "api")
+        configure_logs(settings.log_style, "api")
         _adopt_uvicorn_logs()
-    state = build_state(settings, _jwt_secret(settings))
+    state = build_state(settings)
     app = FastAPI(
         title="Caravan",
         version=service_version(),
@@ -40,22 +42,32 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings.shows_docs else None,
         openapi_tags=TAGS,
         generate_unique_id_function=operation_id,
         webhooks=webhook_events.router,
+        # The spans are ours: FastAPI's own would quote queries, which may carry a token.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.caravan = state
+    app.state.caravan, app.state.tasks = state, []
     install_handlers(app)
     install_openapi(app)
-    install_docs(app)
+    if settings.shows_docs:
+        install_docs(app)
     app.add_middleware(
-        BodyLimit, limit=settings.max_body_bytes, exempt=frozenset({files.UPLOAD_PATH})
+        BodyLimit,
+        limit=settings.max_body_bytes,
+        deepest=settings.max_json_depth,
+        exempt=frozenset({files.UPLOAD_PATH}),
     )
-    app.add_middleware(RequestContext, metrics=state.metrics)
+    app.add_middleware(RequestContext, metrics=state.metrics, tracing=state.tracing)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(ForwardedBy, proxies=settings.proxy_networks)
     for module in MODULES:
         app.include_router(module.router)
     if settings.prometheus_enabled:
         app.include_router(metrics.router)
+    install_console(app, settings)
     return app
 
 
@@ -74,7 +86,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(state.watcher.run(), name="events"),
         asyncio.create_task(state.batching.feeder.run(), name="batches"),
         asyncio.create_task(state.presence.run(), name="presence"),
+        asyncio.create_task(state.vigil.run(), name="vigil"),
     ]
+    app.state.tasks = tasks
     try:
         yield
     finally:
@@ -82,12 +96,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await state.close()
-
-
-def _jwt_secret(settings: ApiSettings) -> str:
-    if settings.jwt_secret is not None:
-        return settings.jwt_secret.get_secret_value()
-    return kept_secret(settings.state_dir / "jwt-secret")
 
 
 def _adopt_uvicorn_logs() -> None:

@@ -25,20 +25,26 @@ _stream_token = APIKeyQuery(
     auto_error=False,
     description="From POST /jobs/{job_id}/stream-token",
 )
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _WAIT = re.compile(r"\s*wait\s*=\s*\"?(\d{1,9})\"?\s*", re.IGNORECASE)
 _KEY = re.compile(r'"(?P<quoted>[!-~]{1,255})"|(?P<bare>[!#-~][!-~]{0,254})')
 
-StateDep = Annotated[State, Depends(state_of)]
+
+async def _state(request: Request) -> State:
+    return state_of(request)  # FastAPI would run what is not async in a thread
+
+
+StateDep = Annotated[State, Depends(_state)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def bearer(state: StateDep, credentials: Credentials) -> Principal:
+async def bearer(request: Request, state: StateDep, credentials: Credentials) -> Principal:
     """Who asks, whatever they want. Raises Unauthorized."""
     if credentials is None:
         raise Unauthorized("Send an access token or API key as Authorization: Bearer <token>.")
-    return await state.bearers.read(credentials.credentials)
+    who = await state.bearers.read(credentials.credentials)
+    request.state.principal = who  # for the vigil over long answers
+    return who
 
 
 BearerDep = Annotated[Principal, Depends(bearer)]
@@ -74,22 +80,24 @@ PrincipalDep = Annotated[Principal, Depends(principal)]
 
 async def reader(
     job_id: str,
+    request: Request,
     state: StateDep,
     credentials: Credentials,
     token: Annotated[str | None, Depends(_stream_token)] = None,
-) -> str:
+) -> Principal:
     """Whose job may be followed, by an access token or a stream token. Raises Unauthorized."""
     if token is not None:
-        user = state.stream_tokens.read(token, job_id)
-        await state.bearers.check(user)
-        return user
-    who = await bearer(state, credentials)
+        follower = state.stream_tokens.read(token, job_id)
+        await state.bearers.check(follower)
+        request.state.principal = follower
+        return follower
+    who = await bearer(request, state, credentials)
     who.require(Scope.READ)
-    return who.user
+    return who
 
 
-#: The user for whom a stream is opened.
-ReaderDep = Annotated[str, Depends(reader)]
+#: For whom a stream is opened.
+ReaderDep = Annotated[Principal, Depends(reader)]
 
 
 async def admin(principal: PrincipalDep) -> Principal:
@@ -132,12 +140,14 @@ async def origin(
         str | None,
         Header(description="The same key and body give the same job again, for 24 hours"),
     ] = None,
-    traceparent: Annotated[str | None, Header(description="W3C trace context")] = None,
+    _: Annotated[
+        str | None, Header(alias="traceparent", description="W3C trace context: goes with the job")
+    ] = None,
 ) -> Origin:
     """Where the request comes from. Raises InvalidRequest on a malformed key."""
     return Origin(
         request_id=request.state.request_id,
-        traceparent=traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else "",
+        traceparent=request.state.traceparent,
         idempotency_key=None if idempotency_key is None else _read_key(idempotency_key),
     )
 

@@ -13,9 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.faults import field_errors
+from api.identity.audit import audit
 from api.leaving import ClientLeft
 from api.problems import (
     BadRequest,
+    Forbidden,
     InternalError,
     InvalidCredentials,
     InvalidJson,
@@ -51,11 +53,15 @@ def problem_response(request: Request, problem: Problem) -> Response:
     """The answer, counted where metrics want it."""
     if isinstance(problem, InvalidRequest) and request.url.path.startswith("/v1/"):
         problem = InvalidParameter.like(problem)
-    metrics = state_of(request).metrics
+    count = state_of(request).metrics.problems
+    count.happened(problem.code)
     if isinstance(problem, RateLimited):
-        metrics.rate_limited.inc()
+        count.limited(getattr(problem, "limit", "requests"))
+    elif isinstance(problem, Forbidden):
+        who = getattr(request.state, "principal", None)
+        audit("denied", who.user if who else "", method=request.method, path=request.url.path[:200])
     elif isinstance(problem, (Unauthorized, InvalidCredentials)):
-        metrics.auth_failures.inc()
+        count.unknown("login" if isinstance(problem, InvalidCredentials) else "token")
     return problem.response(request.url.path, request.state.request_id)
 
 

@@ -10,6 +10,7 @@ from api.deps import Caller
 from api.guard.problems import PromptRefused
 from api.jobs import Submitted
 from api.leaving import ClientLeft, while_connected
+from api.limits import TooManyTokens
 from api.problems import (
     BadRequest,
     BodyTooLarge,
@@ -49,6 +50,7 @@ REFUSALS = (
     KeyReused,
     RateLimited,
     TooManyJobs,
+    TooManyTokens,
     QueueFull,
     DeadlineUnmeetable,
     ModelUnavailable,
@@ -64,6 +66,7 @@ async def take_in(
 
     A ``job_id`` is the client's own: 200 too where it was there before. Raises Problem.
     """
+    state.jobs.floods.check(caller.principal.user)
     prompt = body.to_prompt(state.fence)
     tokens = await state.counter.count(prompt, body.prompt_field)
     submission = Submission(
@@ -108,7 +111,9 @@ async def hold(request: Request, state: State, snapshot: Snapshot, seconds: int)
     """The job once it has ended, or as it is then. Raises ClientLeft."""
     job = snapshot.job
     try:
-        return await while_connected(request.receive, state.jobs.wait(job.user, job.id, seconds))
+        return await while_connected(
+            request.scope, request.receive, state.jobs.wait(job.user, job.id, seconds)
+        )
     except ClientLeft:
         await abandon(state, snapshot)
         raise

@@ -7,25 +7,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import structlog
 from redis.asyncio import Redis
 
 from api.admission import Pace
 from api.capacity import StoreMemory
+from api.floods import Floods
 from api.guard.screen import Screen
 from api.problems import JobEnded, JobGone, JobNotFinished, JobNotFound, StoreFull
 from api.served import Serving
 from api.settings import ApiSettings
 from api.submission import Submission, check_timeout, submit_arguments
+from api.traces import submitted
 from api.verdicts import Verdict, raise_refusal
 from api.views import Snapshot
 from api.watch import Watcher
 from api.webhooks.destination import check_destination
 from common import keys
-from common.broker import Doorbells
 from common.events import Chunk, parse_entry
 from common.job import new_job_id
+from common.logs import SPEECH
 from common.queues import MAY_PREEMPT
 from common.scripts import AsyncScripts
+from common.tracing import Tracing
+
+log = structlog.get_logger()
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -46,20 +52,21 @@ class Jobs:
         self,
         redis: "Redis",
         scripts: AsyncScripts,
-        doorbells: Doorbells,
         watcher: Watcher,
         settings: ApiSettings,
         serving: Serving,
         screen: Screen,
+        tracing: Tracing,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
-        self._doorbells = doorbells
         self._watcher = watcher
         self._settings = settings
         self._serving = serving
         self._screen = screen
+        self._tracing = tracing
         self._memory = StoreMemory(redis)
+        self.floods = Floods()
 
     async def submit(self, submission: Submission) -> Submitted:
         """Write a job down and ring for it, in one round trip. Raises Problem."""
@@ -68,14 +75,16 @@ class Jobs:
             raise StoreFull("The job store takes nothing new until results expire.", retry_after=60)
         known_id = submission.job_id is not None
         job_id = submission.job_id or new_job_id()
-        doorbell = self._doorbells.render(job_id, submission.request.priority)
-        arguments = submit_arguments(submission, job_id, doorbell, self._settings)
-        calls = [("submit", tuple(arguments)), ("read", (job_id,))]
-        if self._settings.preemption and submission.request.priority in MAY_PREEMPT:
-            calls.append(("preempt", ()))
-        answer, seen, *_ = await self._scripts.pipeline(calls)
+        with submitted(self._tracing, submission, job_id) as told:
+            arguments = submit_arguments(told, job_id, self._settings)
+            calls = [("submit", tuple(arguments)), ("read", (job_id,))]
+            if self._settings.preemption and submission.request.priority in MAY_PREEMPT:
+                calls.append(("preempt", ()))
+            answer, seen, *_ = await self._scripts.pipeline(calls)
         verdict = Verdict(*answer)
+        self.floods.note(submission.principal.user, verdict)
         raise_refusal(verdict, _pace(seen))
+        log.info(SPEECH, job_id=verdict.job_id, prompt=submission.prompt.plain_text)
         if verdict.job_id != job_id:
             seen = await self._scripts("read", verdict.job_id)
         return Submitted(

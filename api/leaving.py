@@ -1,13 +1,17 @@
 """Clients that go away in the middle of an answer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import aclosing
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import Any, TypeVar
 
 from prometheus_client import Gauge
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from api.limits import TooManyStreams
+from api.problems import Unauthorized
 
 T = TypeVar("T")
 
@@ -16,22 +20,37 @@ class ClientLeft(Exception):
     """The client closed its connection; nobody reads the answer."""
 
 
-async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def while_connected(scope: Scope, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """The result of ``work``, stopped with ClientLeft as soon as the client is gone.
 
+    It is stopped with Unauthorized soon after the client has lost its right to the answer.
     The body of the request must have been read.
     """
-    working = asyncio.create_task(work)
-    leaving = asyncio.create_task(_left(receive))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientLeft
-        return working.result()
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+    with _vigil(scope) as ended:
+        working = asyncio.create_task(work)
+        leaving = asyncio.create_task(_left(receive))
+        ending = asyncio.create_task(ended.wait())
+        tasks = (working, leaving, ending)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise _lost_right() if ended.is_set() else ClientLeft
+            return working.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def _vigil(scope: Scope) -> Iterator[asyncio.Event]:
+    """Over who asks; one that never ends where anybody may."""
+    who = scope["state"].get("principal")
+    if who is None:
+        yield asyncio.Event()
+        return
+    with scope["app"].state.caravan.vigil.over(who) as ended:
+        yield ended
 
 
 async def _left(receive: Receive) -> None:
@@ -59,11 +78,23 @@ class EventStream(Response):
         own = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         self.init_headers({**(headers or {}), **own})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        who, seats = scope["state"]["principal"].user, scope["app"].state.caravan.seats
+        try:
+            async with seats.seat(who):
+                await self._follow(scope, receive, send)
+        except TooManyStreams:
+            await self._on_leave()
+            raise
+
+    async def _follow(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._open_streams.track_inprogress():
             try:
-                await while_connected(receive, self._send(send))
+                await while_connected(scope, receive, self._send(send))
             except ClientLeft:
+                await self._on_leave()
+            except Unauthorized as problem:
+                await send({"type": "http.response.body", "body": _goodbye(problem)})
                 await self._on_leave()
 
     async def _send(self, send: Send) -> None:
@@ -73,3 +104,14 @@ class EventStream(Response):
             async for body in frames:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _lost_right() -> Unauthorized:
+    return Unauthorized("You may not see this any more: log in again.", error="invalid_token")
+
+
+def _goodbye(problem: Unauthorized) -> bytes:
+    """The last event, in words that clients of either API read."""
+    body = problem.body("", "")
+    said = {"code": problem.code, "message": problem.detail, "error": body["error"]}
+    return f"event: error\ndata: {json.dumps(said)}\n\n".encode()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.cluster import ClusterState, Worker
-from api.metrics import service_version
+from common.instruments import service_version
 
 
 def overview(cluster: ClusterState, windows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -46,5 +46,5 @@ def _worker(worker: Worker) -> dict[str, Any]:
         "busy": worker.busy,
         "metrics_port": worker.metrics_port,
         "tokens_per_second": worker.tokens_per_second,
-        "model_name": worker.info.get("model_name"),
+        **{name: worker.info.get(name) for name in ("model_name", "quantization", "engine")},
     }

@@ -23,6 +23,11 @@ class Presence:
         self._redis = redis
         self._instance = uuid.uuid4().hex[:12]
 
+    @property
+    def instance(self) -> str:
+        """The name of this gateway, as ``keys.gateway`` has it."""
+        return self._instance
+
     def waiter(self) -> str:
         """A fresh name for a client that waits at this gateway."""
         return f"{self._instance}/{uuid.uuid4().hex}"

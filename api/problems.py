@@ -202,6 +202,11 @@ class IdReused(Problem):
 class RateLimited(Problem):
     status, code, title = 429, "rate-limited", "Too many requests"
     kind = "rate_limit_error"
+    limit = "requests"  #: which limit, in one word, for the metrics
+
+    def __init__(self, detail: str, *, limit: str = "", **how: Any) -> None:
+        super().__init__(detail, **how)
+        self.limit = limit or self.limit
 
 
 class TooManyJobs(Problem):

@@ -1,28 +1,36 @@
 """A rate limit for callers without a token, by their address."""
 
+import uuid
+
 from fastapi import Request
 from redis.exceptions import OutOfMemoryError
 
-from api.admission import rate_headers
+from api.admission import Window, rate_headers
 from api.problems import RateLimited
+from api.proxies import bucket_of
 from api.state import State
 from common import keys
 
 
-async def count_anonymous(state: State, request: Request) -> None:
-    """Count one request of this address. Raises RateLimited, redis.RedisError."""
+async def count_anonymous(state: State, request: Request) -> dict[str, str]:
+    """Count one request of this address; the headers that say what is left.
+
+    Not by its request id, which the client may choose, and choose again.
+    Raises RateLimited, redis.RedisError.
+    """
     limit = state.settings.health_rate_limit_per_minute
-    address = request.client.host if request.client else "unknown"
+    address = bucket_of(request.client.host) if request.client else "unknown"
     key = keys.rate(f"health:{address}")
     try:
-        allowed, left, wait_ms = await state.scripts(
-            "rate", key, limit, 60_000, request.state.request_id
-        )
+        allowed, left, wait_ms = await state.scripts("rate", key, limit, 60_000, uuid.uuid4().hex)
     except OutOfMemoryError:
-        return  # nothing can be counted, and somebody wants to know how we are
+        return {}  # nothing can be counted, and somebody wants to know how we are
+    headers = rate_headers(Window("health", limit, left, wait_ms))
     if not allowed:
         raise RateLimited(
             f"{limit} requests a minute are allowed without a token; use /livez or /readyz.",
             retry_after=wait_ms / 1000,
-            headers=rate_headers(limit, left, wait_ms),
+            limit="health",
+            headers=headers,
         )
+    return headers

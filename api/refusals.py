@@ -20,7 +20,7 @@ from api.problems import (
 from api.v1.problems import InvalidParameter
 
 #: They answer whatever else is down.
-_PROBES = frozenset({"/health", "/livez", "/metrics", "/readyz"})
+_PROBES = frozenset({"/health", "/livez", "/readyz"})
 
 _CONSTRAINTS = frozenset({"enum", "maxLength", "maximum", "minLength", "minimum", "pattern"})
 _CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}

@@ -51,7 +51,7 @@ class Reloads:
             raise NotFound("Nothing was reloaded yet.")
         last = Reload.from_json(str(stored))
         steps = await self._steps(last.id)
-        workers = (await self._cluster.state()).workers
+        workers = (await self._cluster.state()).inference
         views = [
             _view(worker, steps.get(worker.id), last.id)
             for worker in workers
@@ -69,7 +69,7 @@ class Reloads:
         }
 
     async def _check_workers(self, request: ReloadRequest) -> None:
-        alive = [worker.id for worker in (await self._cluster.state()).workers]
+        alive = [worker.id for worker in (await self._cluster.state()).inference]
         for named in request.workers or ():
             if named not in alive:
                 raise InvalidRequest.about("workers", ", ".join(alive), named, "is not at work")

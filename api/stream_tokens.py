@@ -5,10 +5,12 @@ import time
 import jwt
 from pydantic import BaseModel, Field
 
-from api.auth import ALGORITHM, ISSUER
+from api.auth import Principal
+from api.keyring import Keyring
 from api.problems import Unauthorized
 
 AUDIENCE = "caravan-stream"
+TYPE = "st+jwt"
 LIFETIME_SECONDS = 60
 
 
@@ -21,35 +23,30 @@ class StreamTokenBody(BaseModel):
 class StreamTokens:
     """Issues and reads them; no access token passes for one, nor one for an access token."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
 
-    def issue(self, user: str, job_id: str) -> str:
-        """A token with which ``user`` may follow this job, and nothing else."""
+    def issue(self, user: str, job_id: str, session: str = "") -> str:
+        """A token with which ``user`` may follow this job; it dies with the session, if any."""
+        now = int(time.time())
         claims = {
-            "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": user,
             "job": job_id,
-            "exp": int(time.time()) + LIFETIME_SECONDS,
+            "iat": now,
+            "exp": now + LIFETIME_SECONDS,
+            **({"sid": session} if session else {}),
         }
-        return jwt.encode(claims, self._secret, ALGORITHM)
+        return self._keyring.sign(claims, TYPE)
 
-    def read(self, token: str, job_id: str) -> str:
-        """Whose token for this job it is. Raises Unauthorized."""
+    def read(self, token: str, job_id: str) -> Principal:
+        """Whose token for this job it is; it has no scope. Raises Unauthorized."""
         try:
-            claims = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[ALGORITHM],
-                issuer=ISSUER,
-                audience=AUDIENCE,
-                options={"require": ["iss", "aud", "sub", "job", "exp"]},
-            )
-        except jwt.InvalidTokenError as error:
+            claims = self._keyring.read(token, TYPE, AUDIENCE, ["sub", "job", "iat"])
+        except jwt.PyJWTError as error:
             raise Unauthorized(
                 "The stream token is not valid any more: ask for another.", error="invalid_token"
             ) from error
         if claims["job"] != job_id:
             raise Unauthorized("The stream token is for another job.", error="invalid_token")
-        return str(claims["sub"])
+        return Principal(claims["sub"], int(claims["iat"]), session=str(claims.get("sid", "")))

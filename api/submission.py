@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import uuid
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -54,9 +55,7 @@ class Submission:
     call: Call | None = None
 
 
-def submit_arguments(
-    submission: Submission, job_id: str, doorbell: str, settings: ApiSettings
-) -> list[Argument]:
+def submit_arguments(submission: Submission, job_id: str, settings: ApiSettings) -> list[Argument]:
     """ARGV of submit.lua."""
     request, origin = submission.request, submission.origin
     user = submission.principal.user
@@ -73,11 +72,18 @@ def submit_arguments(
         settings.max_jobs_per_user,
         int((request.deadline_seconds or 0) * 1000),
         request.queue_ttl_seconds * 1000,
-        doorbell,
+        tokens_at_most(submission),
         settings.rate_limit_per_minute,
         submission.principal.issued_at,
+        settings.tokens_per_minute,
+        uuid.uuid4().hex,
         *(part for pair in fields.items() for part in pair),
     ]
+
+
+def tokens_at_most(submission: Submission) -> int:
+    """Tokens that the job may use, prompt and completion: what its user is charged at first."""
+    return submission.prompt_tokens + submission.request.max_tokens
 
 
 def idempotency_key(user: str, route: str, origin: Origin) -> str:
@@ -113,7 +119,7 @@ def _call_fields(submission: Submission, body: str) -> dict[str, Argument]:
 
 
 def record_fields(submission: Submission, settings: ApiSettings) -> dict[str, Argument]:
-    """What the record of a job says that the submit script does not."""
+    """What the record of a job says that the submit script does not; what is empty is left out."""
     request, origin = submission.request, submission.origin
     sampling = Sampling(
         max_tokens=request.max_tokens,
@@ -127,7 +133,7 @@ def record_fields(submission: Submission, settings: ApiSettings) -> dict[str, Ar
     )
     timeout = request.timeout_seconds or settings.request_timeout
     result_ttl = request.result_ttl_seconds or settings.result_ttl_seconds
-    return {
+    fields: dict[str, Argument] = {
         "v": RECORD_VERSION,
         "kind": submission.kind.value,
         "work": Work(submission.prompt, sampling).to_json(),
@@ -137,11 +143,12 @@ def record_fields(submission: Submission, settings: ApiSettings) -> dict[str, Ar
         "on_disconnect": request.on_disconnect.value,
         "request_id": origin.request_id,
         "traceparent": origin.traceparent,
-        "metadata": json.dumps(request.metadata),
+        "metadata": json.dumps(request.metadata) if request.metadata else "",
         "webhook": request.record_webhook(),
         **request.view_fields(),
         "prices": frozen_prices(settings.model_prices, settings.price_per_1k_tokens),
     }
+    return {name: value for name, value in fields.items() if value != ""}
 
 
 def check_timeout(request: JobRequest, settings: ApiSettings) -> None:

@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from api.admission import Pace, rate_headers, seconds_until_room
+from api.admission import Pace, Window, rate_headers, seconds_until_room
+from api.limits import TooManyTokens
 from api.prices import usd
 from api.problems import (
     BudgetExceeded,
     DeadlineUnmeetable,
     IdReused,
+    InvalidRequest,
     JobGone,
     KeyReused,
     Problem,
@@ -31,11 +33,16 @@ class Verdict:
     have: int
     limit: int
     rate_limit: int  #: requests allowed to this user in a minute
+    tokens_left: int = 0
+    tokens_wait_ms: int = 0
+    token_limit: int = 0  #: tokens allowed to this user in a minute; 0: any number
 
     @property
     def headers(self) -> dict[str, str]:
-        """What is left of the caller's rate."""
-        return rate_headers(self.rate_limit, self.left, self.wait_ms)
+        """What is left to the caller."""
+        requests = Window("permin", self.rate_limit, self.left, self.wait_ms)
+        tokens = Window("tokens", self.token_limit, self.tokens_left, self.tokens_wait_ms)
+        return rate_headers(requests, tokens) if self.token_limit else rate_headers(requests)
 
 
 def raise_refusal(verdict: Verdict, pace: Pace) -> None:
@@ -48,6 +55,22 @@ def _rate_limited(verdict: Verdict, _: Pace) -> Problem:
     return RateLimited(
         f"{verdict.rate_limit} requests a minute are allowed.",
         retry_after=verdict.wait_ms / 1000,
+        headers=verdict.headers,
+    )
+
+
+def _tokens_spent(verdict: Verdict, _: Pace) -> Problem:
+    if verdict.have < 0:
+        return InvalidRequest.about(
+            "max_tokens",
+            f"{verdict.limit} tokens a minute, the prompt's among them",
+            None,
+            f"and the prompt are more than your {verdict.limit} tokens a minute: ask for less",
+        )
+    return TooManyTokens(
+        f"{verdict.limit} tokens a minute are allowed; this job may use more than the "
+        f"{verdict.tokens_left} that are left.",
+        retry_after=verdict.have / 1000,
         headers=verdict.headers,
     )
 
@@ -108,6 +131,7 @@ def _revoked(_: Verdict, __: Pace) -> Problem:
 
 _PROBLEMS: Mapping[str, Callable[[Verdict, Pace], Problem]] = {
     "rate_limited": _rate_limited,
+    "tokens_spent": _tokens_spent,
     "queue_full": _queue_full,
     "deadline_unmeetable": _deadline_unmeetable,
     "user_full": _user_full,

@@ -32,14 +32,14 @@ class Waiter:
 
     def __init__(self, *, chunks: bool, capacity: int = 256) -> None:
         self.stale = True
-        self._chunks = chunks
+        self.chunks = chunks
         self._capacity = capacity
         self._events: deque[Chunk | StateChange] = deque()
         self._awake = asyncio.Event()
 
     def offer(self, event: Chunk | StateChange) -> None:
         """Take note of an event; never blocks. One too many makes the waiter stale."""
-        if isinstance(event, Chunk) and not self._chunks:
+        if isinstance(event, Chunk) and not self.chunks:
             return
         if len(self._events) >= self._capacity:
             self.spoil()
@@ -93,6 +93,11 @@ class Watcher:
     def watched(self, job_id: str) -> bool:
         """Whether anybody here waits for the job."""
         return job_id in self._waiters
+
+    def long_polls(self) -> int:
+        """How many wait for an end and read no chunks."""
+        everybody = (waiter for waiters in self._waiters.values() for waiter in waiters)
+        return sum(not waiter.chunks for waiter in everybody)
 
     async def run(self) -> None:
         """Read until cancelled, reconnecting for ever."""

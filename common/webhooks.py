@@ -105,6 +105,7 @@ class Delivery:
     failures: int = 0  #: of the current schedule
     interrupted: int = 0  #: attempts whose worker died
     error: str = ""
+    traceparent: str = ""  #: of the request that it is a late part of
     facts: dict[str, Any] = field(default_factory=dict)  #: of the subject when it happened
 
     @classmethod
@@ -120,6 +121,7 @@ class Delivery:
             status=DeliveryStatus(raw["status"]),
             include_result=raw.get("include_result") == "1",
             error=raw.get("error", ""),
+            traceparent=raw.get("traceparent", ""),
             facts=json.loads(raw.get("facts") or "{}"),
         )
 

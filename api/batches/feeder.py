@@ -140,10 +140,7 @@ class Feeder:
             return 0
         lines = await self._lines(batch, count)
         now = int(time.time() * 1000)
-        made = [
-            await self._maker.make(batch, batch.fed + index, line, now)
-            for index, line in enumerate(lines)
-        ]
+        made = [await self._maker.make(batch, line, now) for line in lines]
         await self._move_on(batch, lines, made)
         return len(lines)
 

@@ -14,8 +14,7 @@ from api.explain.fence import Fence
 from api.problems import InvalidRequest, ModelUnavailable, Problem
 from api.requests.job import JobRequest
 from api.settings import ApiSettings
-from api.submission import Origin, Submission, record_fields
-from common.broker import Doorbells
+from api.submission import Origin, Submission, record_fields, tokens_at_most
 from common.job import RECORD_VERSION, Work
 from common.prompt import Prompt
 from common.sampling import Sampling
@@ -35,24 +34,23 @@ class LineMaker:
 
     counter: PromptCounter
     check: Callable[[Submission], Awaitable[None]]  #: raises Problem
-    doorbells: Doorbells
     settings: ApiSettings
     fence: Fence
 
-    async def make(self, batch: Batch, number: int, line: Line, now_ms: int) -> str:
-        """The feed script's JSON for line ``number``. Raises ModelUnavailable."""
+    async def make(self, batch: Batch, line: Line, now_ms: int) -> str:
+        """The feed script's JSON for a line. Raises ModelUnavailable."""
         try:
             ask = parse_line(line.text, batch.endpoint)
         except LineFault as fault:
             return self._refused(batch, "", InvalidRequest(str(fault)))
         try:
-            return await self._job(batch, number, ask, now_ms)
+            return await self._job(batch, ask, now_ms)
         except ModelUnavailable:
             raise
         except Problem as problem:
             return self._refused(batch, ask.custom_id, problem)
 
-    async def _job(self, batch: Batch, number: int, ask: Ask, now_ms: int) -> str:
+    async def _job(self, batch: Batch, ask: Ask, now_ms: int) -> str:
         endpoint = ENDPOINTS[batch.endpoint]
         if ask.body.get("stream"):
             raise InvalidRequest.about("stream", "false", True, "cannot be had in a batch")
@@ -68,10 +66,10 @@ class LineMaker:
         )
         await self.check(submission)
         fields = {**record_fields(submission, self.settings), "custom_id": ask.custom_id}
+        fields["weight"] = tokens_at_most(submission)
         priority = request.priority if _says_priority(ask) else batch.priority
         return json.dumps(
             {
-                "bell": self.doorbells.render(batch.line_id(number), priority),
                 "priority": priority.value,
                 "fields": _flat(fields),
                 **_patience(batch, request, now_ms),

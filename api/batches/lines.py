@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.files.store import FileStore
+from api.nesting import depth, openings
 
 #: Characters of a custom_id at most.
 LONGEST_CUSTOM_ID = 512
+#: Levels of arrays and objects in a line.
+DEEPEST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ async def read_lines(
 
 def parse_line(text: bytes, endpoint: str) -> Ask:
     """``{custom_id, method, url, body}``. Raises LineFault."""
+    if openings(text) > DEEPEST and depth(text) > DEEPEST:
+        raise LineFault("invalid_json_line", f"This line is nested deeper than {DEEPEST} levels.")
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -65,7 +65,7 @@ async def take_in_batch(
 async def hold_batch(request: Request, state: State, batch: Batch, seconds: int) -> Batch:
     """The batch once it has ended, or as it is then. Raises ClientLeft."""
     waiting = state.batching.batches.wait(batch.user, batch.id, seconds)
-    return await while_connected(request.receive, waiting)
+    return await while_connected(request.scope, request.receive, waiting)
 
 
 def batch_response(batch: Batch, status: int, headers: dict[str, str]) -> JSONResponse:

@@ -11,9 +11,10 @@ from api.guard.classifier import load_classifier
 from api.guard.guard import Guard, Level, Verdict
 from api.guard.policy import Policies, Policy
 from api.guard.problems import PromptRefused
-from api.guard.speech import Speech, speech
+from api.guard.speech import Speech, recorded_speech, speech
 from api.submission import Submission
 from common import keys
+from common.job import Job
 
 log = structlog.get_logger()
 
@@ -40,8 +41,14 @@ class Screen:
 
     async def check(self, submission: Submission) -> None:
         """Raises PromptRefused, redis.RedisError."""
-        said = speech(submission)
-        policy, user = self._policies.of(said.route), submission.principal.user
+        await self._check(speech(submission), submission.principal.user)
+
+    async def check_again(self, job: Job) -> None:
+        """A job that is to run once more, by the rules of today. Raises as ``check``."""
+        await self._check(recorded_speech(job), job.user)
+
+    async def _check(self, said: Speech, user: str) -> None:
+        policy = self._policies.of(said.route)
         if policy is Policy.OFF and await self._own(user) in (None, Policy.OFF):
             return
         verdict = await self._verdict(said)

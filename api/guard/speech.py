@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from api.guard.policy import GuardedRoute
 from api.requests.explain import ExplainRequest
 from api.submission import Submission
-from common.job import Api, JobKind
-from common.prompt import Role
+from common.job import Api, Job, JobKind
+from common.prompt import Prompt, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,19 @@ def speech(submission: Submission) -> Speech:
     return Speech(route, field, tuple(text for text in _texts(submission) if text))
 
 
+def recorded_speech(job: Job) -> Speech:
+    """What the user said, as the record has it; of an explanation what we put around it too."""
+    route, field = _HEARD[job.api or job.kind]
+    return Speech(route, field, tuple(_said(job.work.prompt)))
+
+
 def _texts(submission: Submission) -> list[str]:
     if isinstance(submission.request, ExplainRequest):
         return ["\n".join(submission.request.context.texts())]
-    prompt = submission.prompt
+    return _said(submission.prompt)
+
+
+def _said(prompt: Prompt) -> list[str]:
     if prompt.text is not None:
         return [prompt.text]
     return [message.content for message in prompt.messages if message.role is Role.USER]

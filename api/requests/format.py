@@ -15,10 +15,7 @@ from common.sampling import ResponseFormat
 def _holdable(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema; raises ValueError if it is too large, or no answer can be held to it."""
     limit = LIMITS["schema"]
-    try:
-        text = json.dumps(schema)
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
+    text = json.dumps(schema)
     if len(text) > limit.maximum:
         raise ValueError(f"has {len(text)} {limit.unit}, and {limit.maximum} are allowed")
     check_schema(text)

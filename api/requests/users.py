@@ -33,7 +33,14 @@ class UserChange(Body):
         None, ge=0, le=1_000_000, description="In a calendar month (UTC); else as much as they like"
     )
     tokens_per_minute: int | None = Field(
-        None, ge=0, le=1_000_000_000, strict=True, description="Kept for later; not enforced yet"
+        None,
+        ge=0,
+        le=1_000_000_000,
+        strict=True,
+        description="Of prompts and answers; else TOKENS_PER_MINUTE",
+    )
+    max_streams: int | None = Field(
+        None, ge=0, le=1_000_000, strict=True, description="Open ones; else MAX_STREAMS_PER_USER"
     )
 
     prompt_guard: Policy | None = Field(

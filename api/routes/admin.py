@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from api.answers import CommandBody
 from api.deps import AdminDep, ObserverDep, StateDep
+from api.identity.audit import audit
 from api.openapi import problems
 from api.overview import overview
 from api.period import PeriodDep
@@ -22,8 +23,9 @@ _REFUSALS = problems(Unauthorized, Forbidden, RedisUnavailable)
 
 
 @router.post("/warmup", status_code=202, responses=_REFUSALS)
-async def warm_up(state: StateDep, _admin: AdminDep) -> CommandBody:
+async def warm_up(state: StateDep, admin: AdminDep) -> CommandBody:
     """Run a short generation through every slot of every worker, beside its jobs."""
+    audit("model.warmup", admin.user)
     return await _command(state, Verb.WARMUP)
 
 

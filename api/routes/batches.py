@@ -13,6 +13,7 @@ from api.deps import CallerDep, PrincipalDep, StateDep, WaitDep
 from api.files.problems import FilesUnavailable
 from api.intake import REFUSALS
 from api.leaving import EventStream
+from api.limits import TooManyStreams
 from api.openapi import problems
 from api.pages import DEFAULT_LIMIT, After, Limit
 from api.problems import InvalidRequest, RedisUnavailable, Unauthorized
@@ -90,7 +91,7 @@ async def cancel_batch(batch_id: str, state: StateDep, principal: PrincipalDep) 
             "description": "`progress`, and at last `done`, which holds the batch",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
-        **problems(Unauthorized, BatchNotFound, RedisUnavailable),
+        **problems(Unauthorized, BatchNotFound, TooManyStreams, RedisUnavailable),
     },
 )
 async def stream_batch(batch_id: str, state: StateDep, principal: PrincipalDep) -> Response:

@@ -7,6 +7,8 @@ from starlette.responses import Response
 
 from api.answers import JobBody, JobListBody
 from api.deps import AdminDep, StateDep
+from api.guard.problems import PromptRefused
+from api.identity.audit import audit
 from api.intake import job_response
 from api.openapi import problems
 from api.pages import DEFAULT_LIMIT, After, Limit
@@ -29,23 +31,28 @@ async def list_dead(
 
 
 @router.post("/redrive", responses=_REFUSALS)
-async def redrive_all(state: StateDep, _admin: AdminDep) -> dict[str, Any]:
+async def redrive_all(state: StateDep, admin: AdminDep) -> dict[str, Any]:
     """Try all of them once more; answers with the ids of the new jobs."""
-    return {"redriven": await state.dead.redrive_all()}
+    redriven = await state.dead.redrive_all()
+    audit("dead.redrive_all", admin.user, jobs=len(redriven))
+    return {"redriven": redriven}
 
 
 @router.post(
     "/{job_id}/redrive",
     status_code=202,
-    responses={202: {"model": JobBody}, **problems(JobNotFound), **_REFUSALS},
+    responses={202: {"model": JobBody}, **problems(JobNotFound, PromptRefused), **_REFUSALS},
 )
-async def redrive(job_id: str, state: StateDep, _admin: AdminDep) -> Response:
+async def redrive(job_id: str, state: StateDep, admin: AdminDep) -> Response:
     """Try one once more, as a new job with the same work."""
     snapshot = await state.dead.redrive(job_id)
+    audit("dead.redrive", admin.user, target=job_id, job_id=snapshot.job.id)
     return job_response(snapshot, 202, {"Location": f"/jobs/{snapshot.job.id}"})
 
 
 @router.delete("", responses=_REFUSALS)
-async def purge(state: StateDep, _admin: AdminDep) -> dict[str, int]:
+async def purge(state: StateDep, admin: AdminDep) -> dict[str, int]:
     """Forget them; the jobs stay readable to their owners until they expire."""
-    return {"purged": await state.dead.purge()}
+    purged = await state.dead.purge()
+    audit("dead.purge", admin.user, jobs=purged)
+    return {"purged": purged}

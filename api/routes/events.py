@@ -9,6 +9,7 @@ from api.deps import ReaderDep, StateDep
 from api.follow import Follower, Patience
 from api.intake import abandon
 from api.leaving import EventStream
+from api.limits import TooManyStreams
 from api.openapi import problems
 from api.problems import InvalidRequest, JobGone, JobNotFound, RedisUnavailable, Unauthorized
 from api.stream import job_frames
@@ -23,25 +24,28 @@ router = APIRouter(tags=["jobs"])
             "description": "`status`, `token`, `usage` and at last `done`, which holds the job",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
-        **problems(Unauthorized, JobNotFound, JobGone, InvalidRequest, RedisUnavailable),
+        **problems(
+            *(Unauthorized, JobNotFound, JobGone, InvalidRequest),
+            *(TooManyStreams, RedisUnavailable),
+        ),
     },
 )
 async def stream_job(
     job_id: str,
     state: StateDep,
-    user: ReaderDep,
+    reader: ReaderDep,
     last_event_id: Annotated[
         str | None, Header(description="The last event you have; the stream goes on after it")
     ] = None,
     starting_after: Annotated[int, Query(ge=0, description="The same, as a parameter")] = 0,
 ) -> Response:
     """Follow a job from any point: replayed from the record, then live until it ends."""
-    snapshot = await state.jobs.get(user, job_id)
+    snapshot = await state.jobs.get(reader.user, job_id)
     offset = starting_after
     if last_event_id and last_event_id.isdecimal():
         offset = int(last_event_id[:18])
     patience = Patience(state.settings.sse_keepalive_seconds)
-    follower = Follower(state.jobs, state.watcher, patience, user, job_id, offset)
+    follower = Follower(state.jobs, state.watcher, patience, reader.user, job_id, offset)
 
     async def on_leave() -> None:
         await abandon(state, snapshot)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from api.answers import CommandBody, ReloadBody
 from api.deps import AdminDep, ObserverDep, StateDep
+from api.identity.audit import audit
 from api.openapi import problems
 from api.problems import Forbidden, InvalidRequest, NotFound, RedisUnavailable, Unauthorized
 from api.requests.reload import ReloadRequest
@@ -17,14 +18,17 @@ _REFUSALS = (Unauthorized, Forbidden, RedisUnavailable)
 
 @router.post("/reload", status_code=202, responses=problems(*_REFUSALS, InvalidRequest))
 async def reload(
-    response: Response, state: StateDep, _admin: AdminDep, body: ReloadRequest | None = None
+    response: Response, state: StateDep, admin: AdminDep, body: ReloadRequest | None = None
 ) -> CommandBody:
     """Load the model anew, or another one by name, one worker after the other.
 
     No job is lost or failed by it. A worker that cannot load what is named goes back to the
     model that it had, and the workers after it keep theirs. Follow it at `GET /admin/reload`.
     """
-    command, heard = await state.reloads.begin(body or ReloadRequest())
+    wanted = body or ReloadRequest()
+    command, heard = await state.reloads.begin(wanted)
+    named = wanted.model_dump(mode="json", exclude_none=True, exclude={"workers"})
+    audit("model.reload", admin.user, target=command.id, **named)
     response.headers["Location"] = "/admin/reload"
     return CommandBody(id=command.id, command=command.verb, workers=heard)
 

@@ -20,7 +20,7 @@ async def issue_stream_token(
     """A token for `new EventSource(url)`: a minute, this job, its events and nothing else."""
     await state.jobs.get(principal.user, job_id)
     response.headers["Cache-Control"] = "no-store"
-    token = state.stream_tokens.issue(principal.user, job_id)
+    token = state.stream_tokens.issue(principal.user, job_id, principal.session)
     return StreamTokenBody(
         token=token, expires_in=LIFETIME_SECONDS, url=f"/jobs/{job_id}/events?token={token}"
     )

@@ -84,6 +84,7 @@ async def change_user(
     if body.password:
         changes["password"] = await state.passwords.hash(body.password.get_secret_value())
     user = await state.users.change(username, changes)
+    state.jobs.floods.forget(username)
     if body.password or user.disabled:
         await state.sessions.end_all(username)
     audit("user.change", admin.user, target=username, fields=" ".join(sorted(changes)))

@@ -3,9 +3,10 @@
 from fastapi import APIRouter, Response
 
 from api.deps import PrincipalDep, StateDep
+from api.identity.audit import audit
 from api.openapi import problems
 from api.problems import Forbidden, RedisUnavailable, Unauthorized
-from api.webhooks.answers import PublicKeysBody, SecretBody, moment
+from api.webhooks.answers import PublicKeyBody, PublicKeysBody, SecretBody, moment
 from api.webhooks.problems import SecretUnreadable
 from api.webhooks.secrets import Secret
 
@@ -22,15 +23,23 @@ async def get_secret(state: StateDep, principal: PrincipalDep, response: Respons
 @router.post("/webhooks/secret", responses=problems(*_REFUSALS))
 async def rotate_secret(state: StateDep, principal: PrincipalDep, response: Response) -> SecretBody:
     """Make a new one; for 24 hours every request is signed with the old one too."""
+    audit("webhook_secret.rotate", principal.user)
     return _shown(await state.webhooks.secrets.rotate_of_user(principal.user), response)
 
 
 @router.get("/.well-known/webhook-keys")
-@router.get("/.well-known/jwks.json")
-async def list_public_keys(state: StateDep, response: Response) -> PublicKeysBody:
+async def list_webhook_keys(state: StateDep, response: Response) -> PublicKeysBody:
     """The Ed25519 keys of `v1a` signatures, for whoever wants to check without a secret."""
     response.headers["Cache-Control"] = "public, max-age=3600"
     return PublicKeysBody(keys=list(state.webhooks.secrets.public_keys()))
+
+
+@router.get("/.well-known/jwks.json", response_model_exclude_none=True)
+async def list_public_keys(state: StateDep, response: Response) -> PublicKeysBody:
+    """Those, and with `JWT_PRIVATE_KEY` the keys of access tokens, which have no `whpk`."""
+    response.headers["Cache-Control"] = "public, max-age=300"
+    tokens = [PublicKeyBody(**key) for key in state.token_keys]
+    return PublicKeysBody(keys=[*tokens, *state.webhooks.secrets.public_keys()])
 
 
 def _shown(secret: Secret, response: Response) -> SecretBody:

@@ -74,6 +74,7 @@ async def accept(
 ) -> Accepted:
     """Submit. Raises Problem; ``prompt_field`` is to blame for a prompt that is too long."""
     body, prompt = wanted
+    state.jobs.floods.check(caller.principal.user)
     await state.models.find(body.asked["model"])
     try:
         tokens = await state.counter.count(prompt, prompt_field)
@@ -112,7 +113,7 @@ async def _submit(state: State, submission: Submission) -> Submitted:
 async def ended(request: Request, state: State, accepted: Accepted) -> Job:
     """The job once it has ended, however long that takes. Raises ClientLeft."""
     try:
-        job = await while_connected(request.receive, _outlast(state, accepted.job))
+        job = await while_connected(request.scope, request.receive, _outlast(state, accepted.job))
     except ClientLeft:
         await leave(state, accepted)
         raise

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from api.guard.problems import PromptRefused
+from api.limits import TooManyStreams, TooManyTokens
 from api.problems import (
     BadRequest,
     BodyTooLarge,
@@ -89,6 +90,8 @@ REFUSALS = (
     KeyReused,
     RateLimited,
     TooManyJobs,
+    TooManyTokens,
+    TooManyStreams,
     QueueFull,
     DeadlineUnmeetable,
     ModelUnavailable,

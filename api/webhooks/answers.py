@@ -153,11 +153,11 @@ class PublicKeyBody(BaseModel):
     use: Literal["sig"] = "sig"
     kid: str
     x: str
-    whpk: str = Field(description="`whpk_` and base64")
+    whpk: str | None = Field(None, description="`whpk_` and base64; of the key of webhooks")
 
 
 class PublicKeysBody(BaseModel):
-    """A JWK set: any of its keys may have made a `v1a` signature."""
+    """A JWK set."""
 
     keys: list[PublicKeyBody]
 

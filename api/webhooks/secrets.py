@@ -1,14 +1,13 @@
 """The secrets that receivers check signatures with, and the public keys."""
 
 import base64
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from redis.asyncio import Redis
 
+from api.keyring import thumbprint
 from api.webhooks.answers import PublicKeyBody
 from api.webhooks.problems import EndpointNotFound, SecretUnreadable
 from common import keys
@@ -60,7 +59,7 @@ class Secrets:
         """The keys of ``v1a`` signatures."""
         raw = self._vault.signing_key.public_bytes
         x = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-        return [PublicKeyBody(kid=_thumbprint(x), x=x, whpk=self._vault.signing_key.public)]
+        return [PublicKeyBody(kid=thumbprint(x), x=x, whpk=self._vault.signing_key.public)]
 
     async def _rotate(self, key: str, user: str) -> Secret:
         secret = new_secret()
@@ -70,10 +69,3 @@ class Secrets:
         if word == "unknown":
             raise EndpointNotFound("There is no such endpoint.")
         return Secret(secret, int(until[0]))
-
-
-def _thumbprint(x: str) -> str:
-    """RFC 7638: the name that a key gives itself."""
-    members = json.dumps({"crv": "Ed25519", "kty": "OKP", "x": x}, separators=(",", ":"))
-    digest = hashlib.sha256(members.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

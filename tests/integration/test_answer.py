@@ -3,7 +3,8 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.answer import FirstAnswer, NoAnswerError, TokenClock, ask
+from cli.answer import FirstAnswer, NoAnswerError, ask
+from cli.clock import TokenClock
 from cli.settings import LauncherSettings
 from tests.support.stack import Stack
 

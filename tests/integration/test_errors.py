@@ -327,7 +327,7 @@ def test_without_redis_everything_says_so_soon(fragile: Gateway, how: str) -> No
         assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
         assert client.get("/readyz").status_code == 503
         assert client.get("/livez").status_code == 200
-        assert "llama_request_duration_seconds" in client.get("/metrics").text
+        assert "llama_http_request_duration_seconds" in client.get("/metrics").text
 
 
 def test_a_full_store_takes_nothing_new_and_still_answers(fragile: Gateway) -> None:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from api.answers import ReloadBody
+from common import keys
 from tests.support.gateway import Gateway
 
 
@@ -48,3 +49,15 @@ def test_a_reload_that_nobody_could_obey_is_refused(
     refused = admin.post("/admin/reload", json=body)
     assert refused.status_code == 422
     assert refused.json()["error"]["param"].startswith(field)
+
+
+def test_a_worker_that_only_sends_webhooks_is_not_waited_for(
+    admin: httpx.Client, gateway: Gateway
+) -> None:
+    beat_ms = int(gateway.redis.time()[0]) * 1000
+    gateway.redis.zadd(keys.WORKERS, {"sender": beat_ms})
+    gateway.redis.hset(keys.worker("sender"), mapping={"kind": "webhooks", "state": "ready"})
+    admin.post("/admin/reload", json={})
+    progress = admin.get("/admin/reload").json()
+    assert (progress["workers"], progress["done"]) == ([], True)
+    assert admin.post("/admin/reload", json={"workers": ["sender"]}).status_code == 422

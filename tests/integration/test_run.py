@@ -117,6 +117,21 @@ def test_no_process_shows_a_secret_on_its_command_line(machine: Machine, first_r
     assert all(password not in line and "admin123" not in line for line in lines)
 
 
+def test_a_running_stack_is_saved_and_not_overwritten(
+    machine: Machine, first_run: str, tmp_path: Path
+) -> None:
+    # Given a backup of a running stack
+    saved = machine.make("backup", f"TO={tmp_path / 'backup.tar.gz'}")
+    assert saved.returncode == 0, saved.stdout
+
+    # When somebody restores it before they have stopped it
+    refused = machine.make("restore", f"FROM={tmp_path / 'backup.tar.gz'}", "FORCE=1")
+
+    # Then they are told to
+    assert refused.returncode != 0
+    assert "`make stop` stops it" in refused.stdout
+
+
 @pytest.mark.parametrize(
     "name", ["valkey", "maintenance", "inference", "webhooks", "gateway", "flower"]
 )

@@ -73,7 +73,9 @@ def test_a_minute_later_it_is_void(gateway: Gateway, browser: httpx.Client) -> N
     claims = {"iss": "caravan", "aud": "caravan-stream", "sub": "ada", "job": job_id}
 
     def status(seconds: int) -> int:
-        token = jwt.encode({**claims, "exp": int(time.time()) + seconds}, secret, "HS256")
+        now = int(time.time())
+        times = {"iat": now, "exp": now + seconds}
+        token = jwt.encode({**claims, **times}, secret, "HS256", {"typ": "st+jwt"})
         return browser.get(f"/jobs/{job_id}/events", params={"token": token}).status_code
 
     assert (status(30), status(-1)) == (200, 401)

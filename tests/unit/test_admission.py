@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.admission import Pace, class_limit, rate_headers, seconds_until_room
+from api.admission import Pace, Window, class_limit, rate_headers, seconds_until_room
 from common.queues import Priority
 
 LIMITS_OF_100 = {"urgent": 100, "high": 95, "normal": 80, "low": 60}
@@ -41,7 +41,7 @@ def test_a_full_queue_says_when_there_will_be_room(
 
 
 def test_the_rate_headers_are_the_drafts() -> None:
-    assert rate_headers(100, 12, 29_001) == {
+    assert rate_headers(Window("permin", 100, 12, 29_001)) == {
         "RateLimit-Policy": '"permin";q=100;w=60',
         "RateLimit": '"permin";r=12;t=30',
     }

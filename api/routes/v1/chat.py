@@ -29,6 +29,8 @@ async def create_chat_completion(
     body: ChatBody, request: Request, state: StateDep, caller: ClientDep
 ) -> Response:
     """Answer a conversation, when the queue lets it; or stream the answer."""
+    if body.stream:
+        await state.seats.check(caller.principal.user)
     call = call_of(request, state, streams=bool(body.stream))
     accepted = await accept(state, caller, to_request(body), "messages", call)
     if body.stream:

@@ -29,6 +29,8 @@ async def create_completion(
     body: CompletionBody, request: Request, state: StateDep, caller: ClientDep
 ) -> Response:
     """Continue raw text, which no chat template is put around."""
+    if body.stream:
+        await state.seats.check(caller.principal.user)
     call = call_of(request, state, streams=bool(body.stream))
     accepted = await accept(state, caller, to_request(body), "prompt", call)
     if body.stream:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from api.deps import PrincipalDep, StateDep
+from api.limits import TooManyStreams
 from api.problems import JobEnded, RedisUnavailable, Unauthorized
 from api.refusals import problems
 from api.v1.answers import DeletedBody, InputItemsBody, ResponseObject, streams_too
@@ -30,6 +31,8 @@ async def create_response(
     body: ResponseBody, request: Request, state: StateDep, caller: ClientDep
 ) -> Response:
     """Answer when the queue lets it; in the background at once, with a response to come."""
+    if body.stream:
+        await state.seats.check(caller.principal.user)
     waits = body.stream or not body.background
     call = call_of(request, state, streams=bool(body.stream)) if waits else None
     accepted = await accept(state, caller, to_request(body), "input", call)
@@ -40,7 +43,14 @@ async def create_response(
     return JSONResponse(from_job(await ended(request, state, accepted)), headers=accepted.headers)
 
 
-@router.get("/{response_id}", responses={200: streams_too(ResponseObject, _STREAM), **_MISSES})
+@router.get(
+    "/{response_id}",
+    responses={
+        200: streams_too(ResponseObject, _STREAM),
+        **_MISSES,
+        **problems(TooManyStreams),
+    },
+)
 async def get_response(
     response_id: str,
     state: StateDep,
