@@ -1,7 +1,9 @@
 """``python -m benchmarks.control_tokens [strings]``: hostile strings, and what becomes of them.
 
 For each engine with a model: every string is encoded as raw text and as the content of each
-role of a conversation. A control token beyond those of the scaffold is a broken promise.
+role of a conversation. A control token beyond those of the scaffold is a broken promise. The
+openai engine encodes nothing: there every message must reach the upstream as it was said, with
+its role, so that the upstream can tell its own scaffold from contents.
 """
 
 import json
@@ -13,8 +15,10 @@ from dataclasses import dataclass
 
 from common.artifact import Artifact, open_artifact, resolve_model
 from common.prompt import Message, Prompt, Role
+from common.sampling import Sampling
 from common.settings import CommonSettings
 from common.tokenizer import ModelTokenizer
+from worker.engines.openai.wire import request_of
 
 STRINGS = 100_000
 ENGINES = ("llamacpp", "transformers")
@@ -82,6 +86,19 @@ class Probe:
         return [token for token in self._tokenizer.encode(prompt) if token in self._control.ids]
 
 
+def passed_on_wrongly(text: str) -> int:
+    """1 if a conversation around ``text`` reaches an upstream as another one."""
+    prompt = Prompt(messages=tuple(Message(role, text) for role in ROLES))
+    path, body = request_of("m", prompt, Sampling(), logprobs=False)
+    read = json.loads(json.dumps(body))
+    told = [(message["role"], message["content"]) for message in read["messages"]]
+    return int(path != "chat/completions" or "prompt" in read or told != _said(text))
+
+
+def _said(text: str) -> list[tuple[str, str]]:
+    return [(role.value, text) for role in ROLES]
+
+
 def main() -> int:
     """Try every engine; exit status 1 on a control token from content."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else STRINGS
@@ -97,7 +114,9 @@ def main() -> int:
             f"{made} from content, {time.monotonic() - start:.0f} s ({artifact.path.name})\n"
         )
         found += made
-    return int(found > 0)
+    wrong = sum(map(passed_on_wrongly, hostile_strings(control.names, count)))
+    sys.stdout.write(f"openai: {count} strings, {wrong} that reach the upstream as another text\n")
+    return int(found + wrong > 0)
 
 
 if __name__ == "__main__":

@@ -47,14 +47,15 @@ def create_usual() -> FastAPI:
     celery = Celery("usual", broker=settings.redis_url, set_as_current=False)
     celery.conf.update(task_ignore_result=True, task_default_queue="usual")
 
-    @celery.task(name="usual")
     def run(prompt: str, max_tokens: int) -> None:
         """Never run here: nothing consumes the queue."""
 
+    task = celery.task(run, name="usual")
+
     @app.post("/generate", status_code=202)
     def generate(body: Body, sub: Annotated[str, Depends(user)]) -> dict[str, Any]:
-        task = run.apply_async((body.prompt, body.max_tokens))
-        return {"id": task.id, "status": "queued", "user": sub}
+        sent = task.apply_async((body.prompt, body.max_tokens))
+        return {"id": sent.id, "status": "queued", "user": sub}
 
     return app
 

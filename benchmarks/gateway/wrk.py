@@ -41,7 +41,14 @@ class Wrk:
 
     def run(self, url: str, seconds: float, connections: int) -> Load:
         """Put load on it for so long. Raises CalledProcessError."""
-        command = [self._program, "-t1", f"-c{connections}", f"-d{seconds}s", "-s", self._script]
+        command: list[str | Path] = [
+            self._program,
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "-s",
+            self._script,
+        ]
         done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
         requests, took_us, p50, p99, refused, broken = map(int, done.stdout.split()[-6:])
         return Load(requests / took_us * 1e6, p50 / 1e3, p99 / 1e3, refused, broken)

@@ -1,0 +1,1 @@
+"""What the way of a job costs: from the request to the answer, less the work itself."""
