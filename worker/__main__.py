@@ -3,24 +3,28 @@
 import argparse
 import sys
 import warnings
+from contextlib import closing
 
 from celery.exceptions import SecurityWarning
 
 from common.logs import configure_logs
 from common.settings import read_settings
+from common.tracing import open_tracing
 from worker.settings import WorkerSettings
 
 
 def run_inference(settings: WorkerSettings) -> int:
     from worker.inference import InferenceWorker
 
-    return InferenceWorker(settings).run()
+    with closing(open_tracing(settings, "inference")) as tracing:
+        return InferenceWorker(settings, tracing).run()
 
 
 def run_webhooks(settings: WorkerSettings) -> int:
     from worker.webhooks.worker import WebhookWorker
 
-    return WebhookWorker(settings).run()
+    with closing(open_tracing(settings, "webhooks")) as tracing:
+        return WebhookWorker(settings, tracing).run()
 
 
 def run_maintenance(settings: WorkerSettings) -> int:
@@ -40,7 +44,7 @@ def main() -> int:
     parser.add_argument("role", choices=list(ROLES))
     role = parser.parse_args().role
     settings = read_settings(WorkerSettings)
-    configure_logs(settings.effective_log_level, f"worker-{role}")
+    configure_logs(settings.log_style, f"worker-{role}")
     # Celery warns a root user of pickle; only JSON is accepted here.
     warnings.simplefilter("ignore", SecurityWarning)
     return ROLES[role](settings)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from common.scripts import Argument
 from worker.breaker import Breaker
 from worker.host import host_id
+from worker.instruments.gpu import gpu_memory
 from worker.metrics import WorkerMetrics
 from worker.model import Model
 from worker.mount import Mount
@@ -76,6 +77,8 @@ class About:
             "command": self.command,
             "warmup_seconds": round(self.warmup_seconds, 3),
             "tokens_per_second": round(self._metrics.tokens.speedometer.per_second(), 3),
+            "tokens_generated": self._metrics.tokens.generated,
+            "gpu_memory": json.dumps(gpu_memory(self._metrics.gpus.read())),
         }
         model = self._mount.model
         if model:

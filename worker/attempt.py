@@ -30,6 +30,7 @@ from worker.metrics import WorkerMetrics
 from worker.mount import Mount
 from worker.quarantine import Quarantine
 from worker.retry import GiveUp, RetryAfter, decide
+from worker.spans import AttemptSpans
 
 log = structlog.get_logger()
 
@@ -69,6 +70,7 @@ class Attempts:
         self._metrics = metrics
         self._max_attempts = max_attempts
         self._claiming = Lock()
+        self.spans = AttemptSpans()
         self._quarantine = Quarantine()
 
     def run(self, job_id: str) -> Outcome:
@@ -125,10 +127,15 @@ class Attempts:
             return Outcome.IGNORED
         job, outcome = lease.claim.job, Outcome.LOST
         try:
-            with structlog.contextvars.bound_contextvars(
-                request_id=job.request_id, attempt=job.attempts
+            with (
+                structlog.contextvars.bound_contextvars(
+                    request_id=job.request_id, attempt=job.attempts
+                ),
+                self.spans.attempt(lease.claim) as span,
             ):
+                self._metrics.jobs.claimed(job)
                 outcome = self._attempt(lease, alone)
+                span.tell({"caravan.outcome": outcome.value})
                 log.info("attempt ended", outcome=outcome, resumed=len(lease.claim.resumed_ids))
         finally:
             if outcome is not Outcome.CROWDED:
@@ -146,7 +153,6 @@ class Attempts:
                 return claim
             lease = Lease(claim)
             self._keeper.hold(lease)
-        self._metrics.jobs.claimed(claim.job)
         return lease
 
     def _pass_on(self, job_id: str) -> str:
@@ -181,12 +187,14 @@ class Attempts:
         def on_tokens(tokens: list[Token]) -> None:
             lease.add(tokens)
             self._wake_writer()
-            self._metrics.tokens.made(len(tokens))
+            self._metrics.tokens.made(len(tokens), self._mount.busy_slots())
 
         return model.engine.generate(request, on_tokens, lease.cancelled)
 
     def _ended(self, lease: Lease, completion: Completion) -> Outcome:
-        self._metrics.tokens.completed(completion)
+        counted = completion.prompt_tokens
+        prompt_tokens = lease.claim.job.prompt_tokens if counted is None else counted
+        self._metrics.tokens.completed(completion, prompt_tokens)
         if completion.new_tokens:
             self._breaker.succeeded()
         if lease.lost:
@@ -200,7 +208,7 @@ class Attempts:
         if not self._ledger.complete(lease, completion, self._mount.label()):
             return Outcome.LOST
         job = lease.claim.job
-        self._metrics.jobs.finished(job, JobStatus.COMPLETED, lease.age_seconds)
+        self._metrics.jobs.finished()
         if gives_away(job.work.prompt, completion.text):
             self._metrics.jobs.leaked(job)
             log.warning("the answer repeats its system prompt", kind=job.kind)
@@ -237,5 +245,5 @@ class Attempts:
     def _write_failure(self, lease: Lease, status: JobStatus, error: JobError) -> Outcome:
         if not self._ledger.fail(lease, status, error, self._mount.label()):
             return Outcome.LOST
-        self._metrics.jobs.finished(lease.claim.job, status, lease.age_seconds)
+        self._metrics.jobs.finished()
         return Outcome(status.value)

@@ -7,6 +7,7 @@ model which cannot be loaded brings the old one back.
 
 import os
 import random
+import time
 from collections.abc import Callable
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -22,7 +23,7 @@ from worker.breaker import Breaker, CircuitState
 from worker.engines.base import EngineError, ModelUnavailable
 from worker.keeper import STALLED, Keeper
 from worker.metrics import WorkerMetrics
-from worker.model import load_model
+from worker.model import Model, load_model
 from worker.mount import Mount
 from worker.reloads import Reloads
 from worker.settings import WorkerSettings
@@ -33,6 +34,12 @@ log = structlog.get_logger()
 TURN_SECONDS = 0.2
 #: Seconds between two looks for a reload that was not heard.
 CATCH_UP_SECONDS = 2.0
+#: Why a model is loaded, as metrics name it.
+_CAUSES = {
+    WorkerState.LOADING: "start",
+    WorkerState.RELOADING: "reload",
+    WorkerState.BROKEN: "repair",
+}
 
 
 class Caretaker:
@@ -57,6 +64,7 @@ class Caretaker:
         self._keeper = keeper
         self._metrics = metrics
         self._reloads = reloads
+        self.prepare: Callable[[Model], Model] = lambda model: model
         self._obeyed: set[str] = set()  #: ids of reloads
         self._duties: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stop = Event()
@@ -172,7 +180,10 @@ class Caretaker:
             self._mount.clear()
             self._tell(WorkerState.LOADING, why)
             while self._mount.model is None and not self._stop.is_set():
+                began = time.monotonic()
                 error = self._mount_again()
+                took = time.monotonic() - began
+                self._metrics.engine.tried(_CAUSES[state], took, loaded=error is None)
                 if error is not None and fallback is not None:
                     log.warning("the model cannot be loaded; back to the old one", error=str(error))
                     self._settings, fallback, failure = fallback, None, str(error)
@@ -208,7 +219,7 @@ class Caretaker:
         except Exception as error:
             log.exception("loading raised what it should not")
             return EngineError(f"{type(error).__name__}: {error}")
-        self._mount.model = model
+        self._mount.model = self.prepare(model)
         self._breaker.loaded()
         self._metrics.engine.loaded(model.engine.info())
         self._tell(WorkerState.READY)

@@ -3,6 +3,7 @@
 from celery import Celery, signals
 
 from worker.pool import PoolHooks, pool_class
+from worker.strict import StrictConsumer
 
 
 def run_celery(app: Celery, name: str, hooks: PoolHooks, concurrency: int) -> int:
@@ -11,6 +12,7 @@ def run_celery(app: Celery, name: str, hooks: PoolHooks, concurrency: int) -> in
     worker = app.Worker(
         hostname=name,
         pool_cls=pool_class(hooks),
+        consumer_cls=StrictConsumer,
         concurrency=concurrency,
         task_events=True,
         without_gossip=True,

@@ -1,14 +1,16 @@
 """The inference worker: builds its parts, then takes jobs until it is told to stop."""
 
 import uuid
+from functools import partial
 from threading import Event, Thread
 
 import structlog
 from redis.exceptions import RedisError
 
 from common import keys
-from common.broker import Doorbells, create_celery
+from common.broker import create_celery
 from common.scripts import Scripts
+from common.tracing import Tracing
 from worker.about import About, WorkerState
 from worker.attempt import Attempts, Outcome
 from worker.breaker import Breaker
@@ -22,12 +24,14 @@ from worker.keeper import Keeper
 from worker.ledger import Ledger
 from worker.listener import listen_forever
 from worker.maintenance import build_sweeper, sweep_forever
-from worker.metrics import WorkerMetrics
+from worker.metrics import WorkerMetrics, service_page
 from worker.mount import Mount
 from worker.pool import PoolHooks
 from worker.reloads import Reloads
 from worker.settings import WorkerSettings
+from worker.spans import AttemptSpans
 from worker.tasks import register_revoke, register_task
+from worker.traced import traced
 from worker.writer import Writer
 
 log = structlog.get_logger()
@@ -36,21 +40,25 @@ log = structlog.get_logger()
 class InferenceWorker:
     """One process, one model, one Celery worker whose threads wait for slots."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, tracing: Tracing) -> None:
         self._settings = settings
+        self._tracing = tracing
         self._redis = connect(settings.redis_url)
-        self._scripts = Scripts(self._redis)
+        self._metrics = WorkerMetrics(settings.state_dir)
+        self._scripts = Scripts(self._redis, self._metrics.process.calls.timed)
         self._celery = create_celery(settings.redis_url)
-        self._doorbells = Doorbells(self._celery)
-        self._sweeper = build_sweeper(settings, self._redis, self._scripts, self._doorbells)
-        self._metrics = WorkerMetrics()
+        self._sweeper = build_sweeper(settings, self._redis, self._scripts, self._metrics.sweeps)
         self._mount = Mount()
         self._intake = Intake()
         self._breaker = Breaker(settings.breaker_errors, self._mount.responds, self._broken)
         self._metrics.engine.watch(
-            self._mount.busy_slots, lambda: self._breaker.circuit.state.level
+            self._mount.busy_slots,
+            lambda: self._breaker.circuit.state.level,
+            lambda: self._about.state is WorkerState.READY,
+            self._mount.last_step,
         )
-        self._server = health_server(settings, self._metrics.registry)
+        page = service_page(self._metrics.registry, settings.redis_url)
+        self._server = health_server(settings, page)
         self._about = About(settings, self._metrics, self._server.port, self._mount, self._breaker)
         self._keeper = Keeper(
             self._scripts,
@@ -98,7 +106,9 @@ class InferenceWorker:
 
     def _heard(self, job_id: str) -> Outcome:
         self._deafness.hear()
-        return self._attempts.run(job_id)
+        outcome = self._attempts.run(job_id)
+        self._metrics.jobs.answered(outcome)
+        return outcome
 
     def _leave_hung_jobs(self) -> None:
         # A bell rung now could reach this very process.
@@ -111,19 +121,21 @@ class InferenceWorker:
 
     def _create_attempts(self) -> Attempts:
         lease_ms = int(self._settings.lease_seconds * 1000)
-        return Attempts(
+        attempts = Attempts(
             self._mount,
             self._intake,
             self._breaker,
-            Ledger(self._scripts, self._doorbells, self._about.worker_id, lease_ms),
+            Ledger(self._scripts, self._about.worker_id, lease_ms),
             self._keeper,
             self._writer.wake,
             self._metrics,
             self._settings.max_attempts,
         )
+        attempts.spans = AttemptSpans(self._tracing)
+        return attempts
 
     def _create_caretaker(self) -> Caretaker:
-        return Caretaker(
+        caretaker = Caretaker(
             self._settings,
             self._mount,
             self._breaker,
@@ -133,6 +145,9 @@ class InferenceWorker:
             self._metrics,
             Reloads(self._redis, self._about.worker_id, self._settings),
         )
+        if self._tracing.enabled:
+            caretaker.prepare = partial(traced, tracing=self._tracing)
+        return caretaker
 
     def _consume(self) -> int:
         """Run Celery's worker in this process until it has drained."""

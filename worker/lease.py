@@ -24,6 +24,8 @@ class Claim:
     resumed_ids: tuple[int, ...]
     seconds_left: float
     late_is_expired: bool  #: what ends it first is its deadline, not its timeout
+    queued_ms: int = 0  #: when it entered its queue for this attempt, by the server's clock
+    claimed_ms: int = 0
 
 
 class Lease:

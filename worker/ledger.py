@@ -8,10 +8,9 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from common.broker import Doorbells
 from common.errors import JobError
 from common.job import Job, JobStatus, pairs
-from common.queues import Priority
+from common.logs import SPEECH
 from common.scripts import Argument, Scripts
 from worker.engines.base import Completion
 from worker.lease import Claim, Lease
@@ -28,11 +27,8 @@ _RETRY_SECONDS = 0.5
 class Ledger:
     """Writes what this worker decides about jobs, and nothing without a lease."""
 
-    def __init__(
-        self, scripts: Scripts, doorbells: Doorbells, worker_id: str, lease_ms: int
-    ) -> None:
+    def __init__(self, scripts: Scripts, worker_id: str, lease_ms: int) -> None:
         self._scripts = scripts
-        self._doorbells = doorbells
         self._worker_id = worker_id
         self._lease_ms = lease_ms
 
@@ -50,21 +46,21 @@ class Ledger:
             return str(answer[-1])
         raw = pairs(answer[1])
         job, left_ms = Job.from_hash(raw), int(answer[3])
-        end_by = int(raw["claimed_ms"]) + left_ms
+        claimed_ms = int(raw["claimed_ms"])
+        end_by = claimed_ms + left_ms
         return Claim(
             job=job,
             token=token,
             resumed_ids=tuple(int(n) for n in answer[2].split(",") if n),
             seconds_left=left_ms / 1000,
             late_is_expired=0 < job.deadline_ms <= end_by,
+            queued_ms=int(raw.get("queued_ms") or claimed_ms),
+            claimed_ms=claimed_ms,
         )
 
     def ring(self, job_id: str) -> None:
         """Ring again for a job that is left to another worker. Raises redis.RedisError."""
-        record = pairs(self._scripts("read", job_id)[0])
-        if record:
-            bell = self._doorbells.render(job_id, Priority(record["priority"]))
-            self._scripts("ring", job_id, bell, 0)
+        self._scripts("ring", job_id)
 
     def complete(self, lease: Lease, completion: Completion, model: dict[str, Any]) -> bool:
         """Write the answer; False if the lease was lost."""
@@ -72,6 +68,7 @@ class Ledger:
         fields += ["model_info", json.dumps(model), "cached_tokens", completion.cached_tokens]
         if completion.prompt_tokens is not None:
             fields += ["prompt_tokens", completion.prompt_tokens]
+        log.info(SPEECH, answer=completion.text)
         return self._finish(lease, JobStatus.COMPLETED, fields)
 
     def fail(self, lease: Lease, status: JobStatus, error: JobError, model: dict[str, Any]) -> bool:
@@ -82,8 +79,7 @@ class Ledger:
     def release(self, lease: Lease, delay_ms: int = 0, failures: int = 0) -> bool:
         """Give the job back, to run after ``delay_ms``; False if the lease was lost."""
         self._flush(lease)
-        bell = self._doorbells.render(lease.job_id, lease.claim.job.priority)
-        answer = self._insist(lease, "release", lease.job_id, lease.token, bell, delay_ms, failures)
+        answer = self._insist(lease, "release", lease.job_id, lease.token, delay_ms, failures)
         return bool(answer[0] == "ok")
 
     def _finish(self, lease: Lease, status: JobStatus, fields: list[Argument]) -> bool:

@@ -2,20 +2,21 @@
 
 import random
 import signal
+from dataclasses import dataclass
 from threading import Event
 
 import structlog
-from prometheus_client import CollectorRegistry, ProcessCollector
 from redis import Redis
 from redis.exceptions import RedisError
 
 from common import keys
-from common.broker import Doorbells, create_celery
 from common.queues import Priority
 from common.scripts import Scripts
 from worker.connection import connect
 from worker.health import Heartbeat, health_server
 from worker.host import host_id, is_alive
+from worker.instruments.sweeps import SweepInstruments
+from worker.metrics import MaintenanceMetrics, service_page
 from worker.settings import WorkerSettings
 from worker.webhooks.upkeep import DeliveryUpkeep
 
@@ -23,10 +24,18 @@ log = structlog.get_logger()
 
 #: A running job may end by itself for so long after its time is up.
 GRACE_MS = 5000
-#: A job is not rung for more often than this.
-RING_INTERVAL_MS = 5000
 #: Jobs handled by one script call.
 BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRules:
+    """How long a lease lasts, after which gap none is trusted, and what may be done."""
+
+    lease_ms: int
+    gap_ms: int
+    max_kills: int
+    preemption: bool
 
 
 class Sweeper:
@@ -36,23 +45,16 @@ class Sweeper:
         self,
         redis: Redis,
         scripts: Scripts,
-        doorbells: Doorbells,
-        *,
-        lease_ms: int,
-        gap_ms: int,
-        max_kills: int,
-        preemption: bool,
+        rules: SweepRules,
         deliveries: DeliveryUpkeep,
+        metrics: SweepInstruments,
     ) -> None:
         self._redis = redis
         self._host = host_id()
         self._scripts = scripts
-        self._doorbells = doorbells
-        self._lease_ms = lease_ms
-        self._gap_ms = gap_ms
-        self._max_kills = max_kills
-        self._preemption = preemption
+        self._rules = rules
         self._deliveries = deliveries
+        self.metrics = metrics
 
     def sweep(self) -> None:
         """Rescue, expire and ring. Raises redis.RedisError."""
@@ -69,11 +71,12 @@ class Sweeper:
         if abandoned:
             log.info("abandoned by their clients", job_ids=abandoned)
         self._deliveries.sweep()
-        if self._preemption:
+        if self._rules.preemption:
             self._scripts("preempt")
         for priority in Priority:
-            for job_id in self._scripts("orphans", priority.value, RING_INTERVAL_MS, BATCH)[::-1]:
-                self._ring(job_id, priority)
+            for _ in self._scripts("orphans", priority.value, BATCH):
+                self.metrics.rang(priority)
+        self.metrics.swept()
 
     def rescue(self, worker_id: str = "", *, ring: bool = True) -> None:
         """Take the jobs of dead workers back, or of one that is known to be dead.
@@ -82,12 +85,14 @@ class Sweeper:
         """
         batch = 10 * BATCH if worker_id else BATCH
         answers = self._scripts(
-            "rescue", self._lease_ms, self._gap_ms, self._max_kills, batch, worker_id
+            *("rescue", self._rules.lease_ms, self._rules.gap_ms, self._rules.max_kills),
+            *(batch, worker_id, int(ring)),
         )
         for outcome, job_id, priority in reversed(answers):
             log.warning("rescued", job_id=job_id, outcome=outcome)
+            self.metrics.rescued(outcome)
             if ring and outcome == "requeued":
-                self._ring(job_id, Priority(priority), interval_ms=0)
+                self.metrics.rang(Priority(priority))
 
     def _dead_workers(self) -> list[str]:
         """Workers whose process ran on this host and has ended without a word."""
@@ -105,23 +110,22 @@ class Sweeper:
         self._redis.zrem(keys.WORKERS, worker_id)
         self._redis.delete(keys.worker(worker_id))
 
-    def _ring(self, job_id: str, priority: Priority, interval_ms: int = RING_INTERVAL_MS) -> None:
-        self._scripts("ring", job_id, self._doorbells.render(job_id, priority), interval_ms)
-
 
 def build_sweeper(
-    settings: WorkerSettings, redis: Redis, scripts: Scripts, doorbells: Doorbells
+    settings: WorkerSettings, redis: Redis, scripts: Scripts, metrics: SweepInstruments
 ) -> Sweeper:
     """The duties as the settings want them."""
     return Sweeper(
         redis,
         scripts,
-        doorbells,
-        lease_ms=int(settings.lease_seconds * 1000),
-        gap_ms=int(settings.sweep_gap_seconds * 1000),
-        max_kills=settings.max_kills,
-        preemption=settings.preemption,
-        deliveries=DeliveryUpkeep(scripts, settings.webhook_endpoint_concurrency),
+        SweepRules(
+            lease_ms=int(settings.lease_seconds * 1000),
+            gap_ms=int(settings.sweep_gap_seconds * 1000),
+            max_kills=settings.max_kills,
+            preemption=settings.preemption,
+        ),
+        DeliveryUpkeep(scripts, settings.webhook_endpoint_concurrency),
+        metrics,
     )
 
 
@@ -131,11 +135,11 @@ def run_maintenance(settings: WorkerSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     redis = connect(settings.redis_url)
-    doorbells = Doorbells(create_celery(settings.redis_url))
-    sweeper, heartbeat = build_sweeper(settings, redis, Scripts(redis), doorbells), Heartbeat()
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    health_server(settings, registry).start(heartbeat.why_dead, heartbeat.why_unready)
+    metrics, heartbeat = MaintenanceMetrics(settings.state_dir), Heartbeat()
+    scripts = Scripts(redis, metrics.process.calls.timed)
+    sweeper = build_sweeper(settings, redis, scripts, metrics.sweeps)
+    page = service_page(metrics.registry, settings.redis_url)
+    health_server(settings, page).start(heartbeat.why_dead, heartbeat.why_unready)
     sweep_forever(sweeper, settings.sweep_seconds, stop, heartbeat)
 
 
@@ -150,4 +154,5 @@ def sweep_forever(
             heartbeat.reached()
         except RedisError as error:
             log.warning("sweep failed", error=str(error))
+            sweeper.metrics.failed()
         stop.wait(interval_seconds * random.uniform(0.8, 1.2))

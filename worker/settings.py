@@ -19,37 +19,37 @@ class WorkerSettings(WebhookSettings):
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
 
-    quantization: Quantization = Quantization.INT4
-    n_gpu_layers: int = Field(35, ge=-1, le=10_000, description="-1: all")
+    quantization: Quantization = Field(Quantization.INT4, description="of ENGINE=transformers")
+    n_gpu_layers: int = Field(35, ge=-1, le=10_000, description="on the GPU (llamacpp); -1: all")
     n_batch: int = Field(512, ge=1, le=65_536, description="prompt tokens prefilled at once")
     n_threads: int = Field(8, ge=1, le=1024, description="capped at the cores")
-    use_mlock: bool = False
-    use_mmap: bool = True
-    f16_kv: bool = True
-    gpu_memory_fraction: float = Field(0.9, gt=0, le=1)
-    cuda_visible_devices: str | None = None
-    upstream_api_key: SecretStr = SecretStr("")
-    upstream_model: str = Field("", description="what to ask UPSTREAM_URL for; its first model")
-    upstream_connect_seconds: PositiveSeconds = 5.0
-    upstream_silence_seconds: PositiveSeconds = 60.0
-    upstream_logprobs: bool = Field(True, description="confidence needs them; some refuse them")
-    echo_tokens_per_second: float = Field(0.0, ge=0)
+    use_mlock: bool = Field(False, description="llamacpp keeps the weights from being swapped")
+    use_mmap: bool = Field(True, description="llamacpp maps the file of the weights")
+    f16_kv: bool = Field(True, description="llamacpp caches keys and values in 16 bits")
+    gpu_memory_fraction: float = Field(0.9, gt=0, le=1, description="the most; enforced on CUDA")
+    cuda_visible_devices: str | None = Field(None, description="which GPUs it may use")
+    upstream_api_key: SecretStr = Field(SecretStr(""), description="key for UPSTREAM_URL")
+    upstream_model: str = Field("", description="of UPSTREAM_URL; its first if unset")
+    upstream_connect_seconds: PositiveSeconds = Field(5.0, description="to reach UPSTREAM_URL")
+    upstream_silence_seconds: PositiveSeconds = Field(60.0, description="between its events")
+    upstream_logprobs: bool = Field(True, description="ask UPSTREAM_URL for them; some refuse")
+    echo_tokens_per_second: float = Field(0.0, ge=0, description="pace of echo; 0: no limit")
     echo_fail_file: Path | None = Field(None, description="while it exists echo fails: for tests")
     echo_hang_file: Path | None = Field(None, description="while it exists echo hangs: for tests")
 
-    metrics_host: str = "127.0.0.1"
-    metrics_port: Port = 9090
+    metrics_host: str = Field("127.0.0.1", description="of /metrics, /livez, /readyz")
+    metrics_port: Port = Field(9090, description="of these; the next free port if it is taken")
 
     max_attempts: int = Field(3, ge=1, le=100, description="engine failures allowed to a job")
     max_kills: int = Field(3, ge=1, le=100, description="deaths without progress allowed to a job")
-    lease_seconds: PositiveSeconds = 15.0
-    beat_seconds: PositiveSeconds = 5.0
-    sweep_seconds: PositiveSeconds = 2.0
-    sweep_gap_seconds: PositiveSeconds = 6.0
-    stall_seconds: PositiveSeconds = 25.0
-    breaker_errors: int = Field(5, ge=1, description="engine errors in a row that open it")
+    lease_seconds: PositiveSeconds = Field(15.0, description="life of a lease")
+    beat_seconds: PositiveSeconds = Field(5.0, description="how often it is renewed")
+    sweep_seconds: PositiveSeconds = Field(2.0, description="how often maintenance looks")
+    sweep_gap_seconds: PositiveSeconds = Field(6.0, description="a longer gap extends leases")
+    stall_seconds: PositiveSeconds = Field(25.0, description="an engine may stand still")
+    breaker_errors: int = Field(5, ge=1, description="engine errors in a row before a reload")
     breaker_reloads: int = Field(5, ge=1, description="failed reloads that end the process")
-    drain_seconds: float = Field(20.0, ge=0)
+    drain_seconds: float = Field(20.0, ge=0, description="for running jobs when told to stop")
 
     def upstream_settings(self) -> UpstreamSettings:
         """Where the openai engine asks."""

@@ -9,6 +9,7 @@ import httpx
 from redis import Redis
 
 from api.auth import Tokens
+from api.keyring import Keyring
 from cli.sse import ServerSentEvent, parse_events, split_lines
 from common import keys
 from tests.support.desk import Desk
@@ -43,7 +44,7 @@ class Gateway:
     def tokens(self, lifetime_seconds: int = 900) -> Tokens:
         """Issues what the gateway itself would issue."""
         secret = (self.stack.directory / "jwt-secret").read_text()
-        return Tokens(secret, lifetime_seconds)
+        return Tokens(Keyring.of_secret(secret), lifetime_seconds)
 
     def client(self, user: str = "ada", timeout_seconds: float = 15.0) -> httpx.Client:
         """A client with a token of ``user``, who has a record."""
@@ -65,12 +66,15 @@ class Gateway:
             gateway.stop()
 
     def metric(self, name: str) -> float:
-        """A sample of /metrics without labels."""
+        """The sum of a metric's samples, whatever their labels."""
         text = httpx.get(f"{self.stack.base_url}/metrics", trust_env=False).text
-        for line in text.splitlines():
-            if line.startswith(f"{name} "):
-                return float(line.split(" ")[1])
-        raise AssertionError(f"no metric {name}")
+        found = [
+            float(line.rpartition(" ")[2])
+            for line in text.splitlines()
+            if line.startswith((f"{name} ", f"{name}{{"))
+        ]
+        assert found, f"no metric {name}"
+        return sum(found)
 
     def complete(self, job_id: str, ids: list[int]) -> None:
         """Run a queued job to its end, as a worker would."""

@@ -7,6 +7,7 @@ from openai import AsyncOpenAI, OpenAI
 from redis import Redis
 
 from api.auth import Tokens
+from api.keyring import Keyring
 from common import keys
 from tests.support.stack import Stack
 
@@ -43,7 +44,7 @@ class Customer:
         self._name = name
         self._redis.hsetnx(keys.user(name), "role", "user")
         secret = (stack.directory / "jwt-secret").read_text()
-        self.token = Tokens(secret, 900).issue(name)
+        self.token = Tokens(Keyring.of_secret(secret), 900).issue(name)
 
     def jobs(self) -> dict[str, str]:
         """Id -> status of every job of this user, oldest first."""

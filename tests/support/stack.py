@@ -9,6 +9,7 @@ import httpx
 
 from cli.ports import any_free
 from tests.support.processes import Process
+from tests.support.store_users import EACH_ITS_USER, StoreUsers
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
@@ -33,9 +34,12 @@ class Stack:
     Settings are environment variables and win over the generous defaults.
     """
 
+    each_its_user = False  #: whether processes log in to the store as the users of users.acl
+
     def __init__(self, directory: Path, **settings: str) -> None:
         self.directory = directory
-        self.valkey = ValkeyServer(directory)
+        self.users = StoreUsers(directory) if EACH_ITS_USER or self.each_its_user else None
+        self.valkey = ValkeyServer(directory, *(self.users.options if self.users else ()))
         self.api_port = any_free()
         self.metrics_port = any_free()
         self.base_url = f"http://127.0.0.1:{self.api_port}"
@@ -59,16 +63,18 @@ class Stack:
         self.start_worker()
         self.wait_until_ready()
 
-    def start_gateway(self) -> Process:
-        return self._start("gateway", "api")
+    def start_gateway(self, name: str = "gateway", **settings: str) -> Process:
+        """Start a gateway; a second one wants another name and another API_PORT."""
+        return self._start(name, "api", **settings)
 
     def start_worker(self, name: str = "worker", **settings: str) -> Process:
         """Start an inference worker; a second one wants another name."""
         return self._start(name, "worker", "inference", **settings)
 
-    def start_maintenance(self) -> Process:
+    def start_maintenance(self, **settings: str) -> Process:
         # The worker that starts after it is to have METRICS_PORT.
-        return self._start("maintenance", "worker", "maintenance", METRICS_PORT=str(any_free()))
+        settings = {"METRICS_PORT": str(any_free()), **settings}
+        return self._start("maintenance", "worker", "maintenance", **settings)
 
     def start_webhooks(self, name: str = "webhooks", **settings: str) -> Process:
         """Start a webhook worker; a second one wants another name."""
@@ -92,10 +98,12 @@ class Stack:
         return client
 
     def stop(self) -> None:
-        """Stop all of it, the store last."""
+        """Stop all of it, the store last; nobody may have been refused anything there."""
         for process in reversed(self.processes.values()):
             process.stop()
+        refused = self.users.refused(self.valkey.url) if self.users else []
         self.valkey.stop()
+        assert not refused, "\n".join(refused)
 
     def logs(self, lines: int = 40) -> str:
         """The end of every process's output."""
@@ -110,6 +118,8 @@ class Stack:
         log = self.directory / f"{name}.log"
         if name in self.processes:
             self.processes[name].kill()  # its next life: nothing of the last one may stay
+        if self.users:
+            settings = {"REDIS_URL": self.users.url(module_and_role[-1], self.valkey), **settings}
         process = Process(name, command, log, {**self.env, **settings})
         self.processes[name] = process
         return process
