@@ -38,7 +38,8 @@ class Stack:
 
     def __init__(self, directory: Path, **settings: str) -> None:
         self.directory = directory
-        self.users = StoreUsers(directory) if EACH_ITS_USER or self.each_its_user else None
+        own = (EACH_ITS_USER or self.each_its_user) and "REDIS_URL" not in settings
+        self.users = StoreUsers(directory) if own else None
         self.valkey = ValkeyServer(directory, *(self.users.options if self.users else ()))
         self.api_port = any_free()
         self.metrics_port = any_free()

@@ -23,7 +23,7 @@ class StoreUsers:
     """The rendered file; the user ``default`` stays open, for the tests themselves."""
 
     def __init__(self, directory: Path) -> None:
-        path = directory / "users.acl"
+        path = directory.with_name(f"{directory.name}.acl")  # the directory may not be there yet
         users = render(TEMPLATE.read_text(), PASSWORDS)
         path.write_text(users.replace("user default off", "user default on nopass ~* &* +@all"))
         self.options = ("--aclfile", str(path), "--acllog-max-len", "1000")
