@@ -99,7 +99,7 @@ def test_the_token_stands_in_no_log(
     assert browser.get(url).status_code == 200
 
     log = gateway.stack.processes["gateway"].output()
-    assert f"/jobs/{job_id}/events" in log
+    assert "/jobs/{job_id}/events" in log
     assert token not in log
     assert token not in refused.text
 

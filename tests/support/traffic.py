@@ -24,7 +24,7 @@ SETTINGS = {
     "ENGINE": "echo",
     "ECHO_TOKENS_PER_SECOND": "60",
     "BEAT_SECONDS": "0.5",
-    "MAX_QUEUE_SIZE": "20",
+    "MAX_QUEUE_SIZE": "30",  # low fills 60 % of it: 18
     "PROMPT_GUARD": "block",
     "WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
     "WEBHOOK_RETRY_SCHEDULE": "0,1",
