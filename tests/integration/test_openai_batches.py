@@ -258,10 +258,13 @@ def test_a_file_over_the_cap_is_refused_and_leaves_nothing(tmp_path: Path) -> No
 def test_a_gateway_serves_the_files_of_another(tmp_path: Path) -> None:
     shared = str(tmp_path / "shared")
     with Gateway.running(tmp_path, FILES_DIR=shared) as gateway:
-        other = Stack(tmp_path / "other", ENGINE="echo", FILES_DIR=shared)
-        other.env["REDIS_URL"] = gateway.stack.valkey.url
-        secret = (tmp_path / "jwt-secret").read_text()
-        other.env["JWT_SECRET"] = secret
+        other = Stack(
+            tmp_path / "other",
+            ENGINE="echo",
+            FILES_DIR=shared,
+            JWT_SECRET=(tmp_path / "jwt-secret").read_text(),
+            REDIS_URL=gateway.stack.valkey.url,
+        )
         other.directory.mkdir()
         try:
             other.start_gateway()
