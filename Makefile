@@ -31,6 +31,9 @@ REPORT ?= docs/benchmarks/quantization.md
 # Where what is made for a deployment goes.
 BUILT = $(or $(STATE_DIR),var)
 
+# What make bench runs, each by its module in benchmarks/.
+BENCHES ?= depth fairness batch gateway way engine control_tokens
+
 .PHONY: help
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -99,9 +102,12 @@ format: $(VENV)/.test  ## Format the code and mend what can be mended
 	@cd api/static && $(abspath $(VENV))/bin/biome check --write .
 
 .PHONY: bench
-bench: $(VENV)/.test  ## Measure: submit, doorbell, a job end to end
+bench: $(VENV)/.test  ## Measure ourselves beside peers (BENCHES="gateway way"); an hour for all
+	@$(PY) -m tests.support.tools wrk
 	@$(PY) -m pytest tests/performance --benchmark-only
-	@$(PY) -m benchmarks.control_tokens
+	@missed=; for bench in $(BENCHES); do echo "$$bench:"; \
+	$(PY) -m benchmarks.$$bench || missed="$$missed $$bench"; done; \
+	[ -z "$$missed" ] || { echo "Goals missed:$$missed" >&2; exit 1; }
 
 .PHONY: chaos
 chaos: $(VENV)/.test  ## Kill, pause and cut off everything under load, and count (CHAOS_JOBS=5000)
