@@ -5,11 +5,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Event
+from threading import Barrier, Event
 
 from common.sampling import Sampling
 from common.tokenizer import Tokenizer
-from worker.engines.base import Engine, Generation, Token
+from worker.engines.base import Engine, EngineError, Generation, Token
+
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +60,40 @@ def first_token(engine: Engine, prompt: Sequence[int]) -> float:
 
 
 def decode_rate(engine: Engine, prompts: Sequence[Sequence[int]], new_tokens: int) -> float:
-    """Tokens a second of all ``prompts`` together, while every one of them decodes."""
+    """Tokens a second of all ``prompts`` together, while every one of them decodes.
+
+    Raises EngineError where they never did: a small model may end one before the next begins.
+    """
+    for _ in range(_TRIES):
+        rate = _rate_together(_watched(engine, prompts, new_tokens))
+        if rate is not None:
+            return rate
+    raise EngineError(
+        f"{len(prompts)} streams of {new_tokens} tokens never decoded together in {_TRIES} tries: "
+        "the machine is too busy to measure"
+    )
+
+
+def _watched(engine: Engine, prompts: Sequence[Sequence[int]], new_tokens: int) -> list[Stopwatch]:
+    """Generate for all prompts at once; when the tokens of each came."""
     watches = [Stopwatch() for _ in prompts]
+    together = Barrier(len(prompts))
+
+    def generate(prompt: Sequence[int], watch: Stopwatch) -> None:
+        together.wait()
+        engine.generate(_request(prompt, new_tokens), watch, Event())
+
     with ThreadPoolExecutor(len(prompts)) as callers:
-        list(
-            callers.map(
-                lambda prompt, watch: engine.generate(_request(prompt, new_tokens), watch, Event()),
-                prompts,
-                watches,
-            )
-        )
+        list(callers.map(generate, prompts, watches))
+    return watches
+
+
+def _rate_together(watches: Sequence[Stopwatch]) -> float | None:
+    """Tokens a second while all of them decoded; None if that was never."""
     start = max(watch.times[0] for watch in watches)
     end = min(watch.times[-1] for watch in watches)
     made = sum(1 for watch in watches for moment in watch.times if start < moment <= end)
-    return made / (end - start) if end > start else 0.0
+    return made / (end - start) if end > start else None
 
 
 def _request(prompt: Sequence[int], new_tokens: int) -> Generation:
