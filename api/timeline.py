@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -49,8 +50,8 @@ def timeline(job: Job) -> list[dict[str, Any]]:
     moments = [_moment("queued", job.created_ms), *_attempts(job.trail)]
     if job.first_token_ms:
         first = _moment("first_token", job.first_token_ms)
-        before = sum(_precedes(moment, first) for moment in moments)
-        moments.insert(before, first)
+        before = list(takewhile(lambda moment: _precedes(moment, first), moments))
+        moments.insert(len(before), first)
     if job.status.terminal:
         reason = job.error.code if job.error else None
         attempt = job.attempts if job.started_ms else None

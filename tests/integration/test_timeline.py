@@ -43,6 +43,19 @@ def test_an_attempt_that_was_lost_and_the_next_one_are_told_in_order(
     assert [moment["at"] for moment in moments] == sorted(moment["at"] for moment in moments)
 
 
+def test_what_happened_in_one_millisecond_is_told_in_order(
+    client: httpx.Client, gateway: Gateway
+) -> None:
+    job_id = client.post("/generate", json={"prompt": "hello"}).json()["id"]
+    trail = "start|5000|w1;back|5000|worker_lost;start|5000|w2;"
+    fields = {"created_ms": 5000, "first_token_ms": 5000, "trail": trail}
+    gateway.redis.hset(f"job:{job_id}", mapping=fields)
+
+    events = [moment["event"] for moment in told(client, job_id)]
+
+    assert events == ["queued", "started", "first_token", "requeued", "started"]
+
+
 def test_a_job_that_never_ran_was_queued_and_cancelled(client: httpx.Client) -> None:
     job_id = client.post("/generate", json={"prompt": "hello"}).json()["id"]
     client.delete(f"/jobs/{job_id}")
