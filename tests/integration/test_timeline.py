@@ -48,8 +48,9 @@ def test_what_happened_in_one_millisecond_is_told_in_order(
 ) -> None:
     job_id = client.post("/generate", json={"prompt": "hello"}).json()["id"]
     trail = "start|5000|w1;back|5000|worker_lost;start|5000|w2;"
-    fields = {"created_ms": 5000, "first_token_ms": 5000, "trail": trail}
-    gateway.redis.hset(f"job:{job_id}", mapping=fields)
+    gateway.redis.hset(
+        f"job:{job_id}", mapping={"created_ms": 5000, "first_token_ms": 5000, "trail": trail}
+    )
 
     events = [moment["event"] for moment in told(client, job_id)]
 
