@@ -10,12 +10,12 @@ import pytest
 from tests.support.batches import (
     chat_line,
     client_of,
-    completed,
     ended,
     jsonl,
     results,
     said,
     start,
+    wait_for_lines,
 )
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
@@ -47,12 +47,8 @@ def test_a_gateway_killed_again_and_again_loses_no_line_and_writes_none_twice(
     sdk = client_of(whole_stack)
     batch = start(sdk, jsonl(chat_line(number, tokens=10) for number in range(LINES)))
     for progress in (10, 80, 150):
-
-        def far_enough(progress: int = progress) -> bool:
-            return completed(sdk, batch.id) >= progress
-
         # When its gateway is killed in the middle, three times
-        wait_until(far_enough, 40, f"{progress} completed lines")
+        wait_for_lines(sdk, batch.id, progress, 40)
         restart_gateway(whole_stack)
     done = ended(sdk, batch.id, 60)
     # Then each line has run once and stands in the output once, whole and with its own answer
@@ -73,11 +69,7 @@ def test_a_worker_killed_in_a_batch_costs_time_and_no_line(whole_stack: Stack) -
     # Given a batch in the middle
     sdk = client_of(whole_stack)
     batch = start(sdk, jsonl(chat_line(number, tokens=10) for number in range(60)))
-
-    def some() -> bool:
-        return completed(sdk, batch.id) >= 10
-
-    wait_until(some, 30, "ten completed lines")
+    wait_for_lines(sdk, batch.id, 10)
     # When the worker is killed and another is started
     whole_stack.processes["worker"].kill()
     whole_stack.start_worker("second")
@@ -91,11 +83,7 @@ def test_a_batch_outlives_a_restart_of_the_store(whole_stack: Stack) -> None:
     # Given a batch in the middle
     sdk = client_of(whole_stack)
     batch = start(sdk, jsonl(chat_line(number, tokens=10) for number in range(90)))
-
-    def some() -> bool:
-        return completed(sdk, batch.id) >= 20
-
-    wait_until(some, 30, "twenty completed lines")
+    wait_for_lines(sdk, batch.id, 20)
     # When the store is killed and started again
     whole_stack.valkey.kill()
     whole_stack.valkey.start()

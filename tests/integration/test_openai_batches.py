@@ -18,6 +18,7 @@ from tests.support.batches import (
     results,
     said,
     start,
+    wait_for_lines,
 )
 from tests.support.gateway import Gateway
 from tests.support.stack import Stack
@@ -117,11 +118,7 @@ def test_a_cancelled_batch_keeps_the_lines_that_had_ended(slow_stack: Stack) -> 
     # Given a batch of which some lines have ended
     sdk = client_of(slow_stack)
     batch = start(sdk, jsonl(chat_line(number, tokens=20) for number in range(60)))
-
-    def some_ended() -> bool:
-        return completed(sdk, batch.id) >= 4
-
-    wait_until(some_ended, 30, "four completed lines")
+    wait_for_lines(sdk, batch.id, 4)
     # When what there is already is read, it can be
     partial = sdk.batches.retrieve(batch.id)
     assert partial.status == "in_progress"
@@ -146,11 +143,7 @@ def test_a_batch_expires_with_what_it_has(slow_stack: Stack) -> None:
     # Given a batch of which some lines have ended
     sdk = client_of(slow_stack)
     batch = start(sdk, jsonl(chat_line(number, tokens=20) for number in range(40)))
-
-    def some_ended() -> bool:
-        return completed(sdk, batch.id) >= 2
-
-    wait_until(some_ended, 30, "two completed lines")
+    wait_for_lines(sdk, batch.id, 2)
     # When its 24 hours are over
     with Redis.from_url(slow_stack.valkey.url) as redis:
         redis.hset(f"batch:{batch.id}", "expires_ms", "1")
@@ -327,7 +320,7 @@ def test_an_input_that_is_lost_fails_its_lines_and_holds_up_nobody(slow_stack: S
     # Given a batch in the middle, whose input somebody deletes from the disk
     sdk = client_of(slow_stack)
     batch = start(sdk, jsonl(chat_line(number, tokens=10) for number in range(40)))
-    wait_until(lambda: completed(sdk, batch.id) >= 2, 30, "two completed lines")
+    wait_for_lines(sdk, batch.id, 2)
     (slow_stack.directory / "files" / batch.input_file_id).unlink()
     # When another batch is started
     other = start(sdk, jsonl([chat_line(0)]))

@@ -57,6 +57,17 @@ def completed(client: openai.OpenAI, batch_id: str) -> int:
     return counts.completed if counts else 0
 
 
+def wait_for_lines(
+    client: openai.OpenAI, batch_id: str, lines: int, timeout_seconds: float = 30
+) -> None:
+    """Return once so many have completed."""
+
+    def enough() -> bool:
+        return completed(client, batch_id) >= lines
+
+    wait_until(enough, timeout_seconds, f"{lines} completed lines")
+
+
 def results(client: openai.OpenAI, file_id: str | None) -> list[dict[str, Any]]:
     """The lines of an output file."""
     if file_id is None:

@@ -9,7 +9,7 @@ import httpx
 import openai
 import pytest
 
-from tests.support.cut import CutCable
+from benchmarks.relay import Relay
 from tests.support.openai_client import Customer, sdk
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
@@ -29,8 +29,8 @@ def customer(openai_stack: Stack) -> Iterator[Customer]:
 
 
 @pytest.fixture
-def cable(openai_stack: Stack) -> Iterator[CutCable]:
-    cable = CutCable(openai_stack.api_port)
+def cable(openai_stack: Stack) -> Iterator[Relay]:
+    cable = Relay(openai_stack.api_port)
     cable.start()
     yield cable
     cable.stop()
@@ -46,10 +46,10 @@ def running(customer: Customer) -> bool:
 
 
 def test_a_call_cut_while_it_waits_is_retried_into_the_same_job(
-    openai_stack: Stack, customer: Customer, cable: CutCable
+    openai_stack: Stack, customer: Customer, cable: Relay
 ) -> None:
     # Given the SDK as it comes, waiting for an answer
-    client = sdk(openai_stack, customer.token, base_url=cable.base_url)
+    client = sdk(openai_stack, customer.token, base_url=f"http://127.0.0.1:{cable.port}/v1")
     with ThreadPoolExecutor(1) as thread, client:
         answer = thread.submit(ask, client, max_tokens=2 * SECOND)
         wait_until(lambda: running(customer), 20, "a running job")
@@ -79,10 +79,10 @@ def test_a_response_is_found_again_as_well(openai_stack: Stack, customer: Custom
 
 
 def test_ten_equal_calls_that_are_all_cut_get_ten_answers(
-    openai_stack: Stack, customer: Customer, cable: CutCable
+    openai_stack: Stack, customer: Customer, cable: Relay
 ) -> None:
     # Given ten equal calls that wait for as many answers
-    client = sdk(openai_stack, customer.token, base_url=cable.base_url)
+    client = sdk(openai_stack, customer.token, base_url=f"http://127.0.0.1:{cable.port}/v1")
     with ThreadPoolExecutor(10) as threads, client:
         calls = [
             threads.submit(ask, client, max_tokens=SECOND // 2, temperature=1) for _ in range(10)
