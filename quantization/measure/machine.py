@@ -47,7 +47,9 @@ def versions() -> dict[str, str]:
 
 def command() -> str:
     """The command line, as it would be typed."""
-    return " ".join(["python -m quantization", *sys.argv[1:]])
+    spec = sys.modules["__main__"].__spec__
+    program = f"-m {spec.name.removesuffix('.__main__')}" if spec else sys.argv[0]
+    return " ".join([f"python {program}", *sys.argv[1:]])
 
 
 def _cpu() -> str:
