@@ -8,9 +8,12 @@ T = TypeVar("T")
 
 
 def wait_until(
-    condition: Callable[[], T], timeout_seconds: float = 10.0, what: str = "the condition"
+    condition: Callable[[], T], timeout_seconds: float = 60.0, what: str = "the condition"
 ) -> T:
-    """Return the condition's first true value; it is asked every 20 ms."""
+    """Return the condition's first true value; it is asked every 20 ms.
+
+    The time is patience with a busy machine, and no promise of anybody's.
+    """
     deadline = time.monotonic() + timeout_seconds
     while True:
         value = condition()

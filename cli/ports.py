@@ -35,10 +35,18 @@ def next_free(port: int, host: str = "127.0.0.1") -> int:
 
 
 def any_free() -> int:
-    """A free port on 127.0.0.1 that the system chooses."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
+    """A free port on 127.0.0.1 that the system chooses, and chooses for nobody else for a minute.
+
+    A connection that has ended there keeps it so long in TIME_WAIT: only a server that asks for
+    it by its number gets it.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        if hasattr(socket, "SO_REUSEPORT"):  # some servers ask with this, and not SO_REUSEADDR
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         port: int = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as caller:
+            server.accept()[0].close()
+            caller.recv(1)
         return port
 
 

@@ -249,7 +249,7 @@ def test_the_users_own_limits_win(desk: Desk) -> None:
 
 def test_a_disabled_user_submits_nothing(desk: Desk) -> None:
     desk.redis.hset(keys.user("ada"), "disabled", 1)
-    assert desk.try_submit()[0] == "revoked"
+    assert desk.try_submit()[0] == "disabled"
 
 
 def test_the_lines_of_a_batch_fail_once_the_budget_is_spent(desk: Desk) -> None:

@@ -81,6 +81,6 @@ def test_a_stock_celery_worker_runs_the_message(
     )
     try:
         # Then it runs the task with the id
-        wait_until(lambda: redis_client.lrange("ran", 0, -1) == [job_id], 30, worker.output())
+        wait_until(lambda: redis_client.lrange("ran", 0, -1) == [job_id], what=worker.output())
     finally:
         worker.stop()

@@ -218,7 +218,7 @@ def test_cancel_reaches_an_upstream_that_says_nothing() -> None:
     release = Event()
     with asking(silent_after("A", until=release)) as (engine, _):
         call = Call(engine, request())
-        assert call.began.wait(10)
+        assert call.began.wait(60)
         call.cancelled.set()
         assert call.completion().finish_reason is FinishReason.CANCELLED
         release.set()
@@ -233,12 +233,12 @@ def test_cancel_closes_the_stream() -> None:
 
     with asking(talk) as (engine, upstream):
         call = Call(engine, request(max_tokens=10**6))
-        assert call.began.wait(10)
+        assert call.began.wait(60)
         # when nobody does any more
         call.cancelled.set()
         call.completion()
         # then it notices
-        assert upstream.left.wait(10)
+        assert upstream.left.wait(60)
         assert engine.busy_slots() == 0
 
 
@@ -246,7 +246,7 @@ def test_at_most_as_many_requests_as_slots_are_under_way() -> None:
     release = Event()
     with asking(silent_after("A", until=release)) as (engine, upstream):
         calls = [Call(engine, request()) for _ in range(2)]
-        assert all(call.began.wait(10) for call in calls)
+        assert all(call.began.wait(60) for call in calls)
         calls.append(Call(engine, request()))
         assert len(upstream.asked) == engine.busy_slots() == 2
         for call in calls:

@@ -43,7 +43,7 @@ def environment(live_stack: LiveStack) -> Mapping[str, str]:
 
 def run(environment: Mapping[str, str], cwd: Path, *command: str) -> str:
     done = subprocess.run(
-        command, env=environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=90
+        command, env=environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=150
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

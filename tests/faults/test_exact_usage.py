@@ -40,17 +40,17 @@ def test_kills_rescues_and_cancels_do_not_change_what_is_owed(stack: Stack) -> N
         for name in ("ada", "bob"):
             admin.post("/admin/users", json={"username": name, "password": PASSWORD})
             users[name] = clients.enter_context(stack.login(name, PASSWORD))
-        jobs = {name: [submit(users[name], 30 + n) for n in range(6)] for name in users}
+        jobs = {name: [submit(users[name], 150 + n) for n in range(6)] for name in users}
 
         def running(name: str) -> list[Any]:
             page = users[name].get("/jobs", params={"status": "in_progress"}).json()["data"]
             return [job for job in page if job["usage"]["completion_tokens"] >= 5]
 
         # When a job that runs is cancelled, and the worker is killed under the others, twice
-        first = wait_until(lambda: running("ada"), 30, "a running job")[0]
+        first = wait_until(lambda: running("ada"), what="a running job")[0]
         users["ada"].delete(first["urls"]["cancel"])
         for _ in range(2):
-            wait_until(lambda: running("ada") or running("bob"), 30, "a running job")
+            wait_until(lambda: running("ada") or running("bob"), what="a running job")
             stack.processes["worker"].kill()
             stack.start_worker()
         # And one that waits is cancelled, if one still does

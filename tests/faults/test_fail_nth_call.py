@@ -32,10 +32,15 @@ ENDED = Completion(TEXT, (), FinishReason.LENGTH, len(TEXT), 0.0, 0.1, 0.1)
 
 
 class Worker:
-    """The worker's own claim, lease, writer and ledger, on a connection that breaks."""
+    """The worker's own claim, lease, writer and ledger, on a connection that breaks.
 
-    def __init__(self, redis: Redis, desk: Desk) -> None:
+    It knows the scripts that the desk has sent, or is yet to send them itself.
+    """
+
+    def __init__(self, redis: Redis, desk: Desk, *, fresh: bool) -> None:
         self._scripts = Scripts(redis)
+        if not fresh:
+            self._scripts._scripts = desk.scripts._scripts
         self._ledger = Ledger(self._scripts, "worker", LEASE_MS)
 
     def attempt(self, job_id: str) -> None:
@@ -75,19 +80,21 @@ def maintain(desk: Desk, job_id: str) -> None:
     desk.rescue()
 
 
-def run_with(fault: Fault, redis: FaultyRedis, desk: Desk) -> tuple[Job, list[Any]]:
+def run_with(
+    fault: Fault, redis: FaultyRedis, desk: Desk, *, fresh: bool = False
+) -> tuple[Job, list[Any]]:
     """Run a job to its end; return it, and what its readers heard."""
     desk.redis.flushall()
-    desk.redis.script_flush()
     desk.rescue()
     job_id = desk.submit(sampling=Sampling(max_tokens=len(TEXT)))
+    desk.scripts("follow", job_id)
     with desk.redis.pubsub(ignore_subscribe_messages=True) as channel:
         channel.subscribe(EVENTS_CHANNEL)
         channel.get_message(timeout=1)
         redis.fault = fault
         while not desk.read(job_id).status.terminal:
             try:
-                Worker(redis, desk).attempt(job_id)
+                Worker(redis, desk, fresh=fresh).attempt(job_id)
             except (Killed, RedisError):
                 redis.connection_pool.disconnect()
             if not desk.read(job_id).status.terminal:
@@ -119,16 +126,34 @@ def test_whichever_call_fails_the_job_ends_once_with_every_token_once(
             fault = Fault(n, error, after=after)
             # When the job is run until it has ended
             job, events = run_with(fault, redis, desk)
-            # Then its record is whole
-            assert (job.status, job.text, job.tokens) == (JobStatus.COMPLETED, TEXT, len(TEXT)), n
-            assert job.lengths == ",".join("1" * len(TEXT)), n
-            # And its readers heard each token once, and one end
-            chunks = [event for event in events if isinstance(event, Chunk)]
-            assert "".join(chunk.text for chunk in chunks) == TEXT, n
-            ends = [e for e in events if isinstance(e, StateChange) and e.status.terminal]
-            assert [end.status for end in ends] == [JobStatus.COMPLETED], n
+            # Then it has ended once, with every token once
+            check(job, events, n)
             if not fault.happened:
                 break
     # And every call of the run was failed once
     assert not fault.happened
     assert n > len(TEXT) // CHUNK
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the server", "after the server"])
+@pytest.mark.parametrize("n", [1, 2, 20])
+def test_a_worker_that_cannot_send_its_scripts_costs_the_job_nothing(
+    redis_client: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch, n: int, after: bool
+) -> None:
+    # Given a worker that has sent no script yet, whose connection breaks while it does
+    monkeypatch.setattr(ledger_module, "_RETRY_SECONDS", 0)
+    fault = Fault(n, RedisConnectionError, after=after)
+    with FaultyRedis.from_url(redis_url, decode_responses=True, retry=None) as redis:
+        # When a job is run until it has ended, then it has ended once, with every token once
+        check(*run_with(fault, redis, Desk(redis_client), fresh=True), n)
+    assert fault.happened
+
+
+def check(job: Job, events: list[Any], n: int) -> None:
+    """The record is whole, and its readers heard each token once, and one end."""
+    assert (job.status, job.text, job.tokens) == (JobStatus.COMPLETED, TEXT, len(TEXT)), n
+    assert job.lengths == ",".join("1" * len(TEXT)), n
+    chunks = [event for event in events if isinstance(event, Chunk)]
+    assert "".join(chunk.text for chunk in chunks) == TEXT, n
+    ends = [e for e in events if isinstance(e, StateChange) and e.status.terminal]
+    assert [end.status for end in ends] == [JobStatus.COMPLETED], n

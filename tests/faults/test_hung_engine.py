@@ -35,7 +35,7 @@ def test_a_worker_whose_engine_hangs_leaves_and_its_job_goes_on(
     # When a step does not return
     hang.touch()
     # Then the process ends by itself, and its job waits for another without being suspected
-    assert worker.wait(10) == STALLED
+    assert worker.wait(NOTICED_WITHIN_SECONDS) == STALLED
     waiting = desk.read(job_id)
     assert (waiting.status, waiting.kills) == (JobStatus.QUEUED, 0)
     # And its bell did not go down with the process

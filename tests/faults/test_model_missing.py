@@ -25,7 +25,7 @@ def test_readiness_says_what_is_missing_and_the_queue_waits(tmp_path: Path) -> N
         stack.start_maintenance()
         stack.start_worker(MODEL=str(weights))
         # Then readiness says so
-        missing = wait_until(lambda: _not_ready(stack, str(weights)), 30, "readiness")
+        missing = wait_until(lambda: _not_ready(stack, str(weights)), what="readiness")
         assert "quantization fetch" in (missing or "")
         # And a job is accepted and waits
         with closing(stack.login()) as client:

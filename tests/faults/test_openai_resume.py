@@ -93,11 +93,11 @@ def test_a_call_whose_gateway_dies_finds_its_job_again(
     # Given the SDK, waiting for an answer
     with ThreadPoolExecutor(1) as thread, client.with_options(max_retries=8) as patient:
         answer = thread.submit(ask, patient)
-        job_id = str(wait_until(lambda: first_job(redis), 20, "a job"))
+        job_id = str(wait_until(lambda: first_job(redis), what="a job"))
         wait_for_tokens(Desk(redis), job_id, 5)
         # When its gateway is killed, and another one starts once the dead one is missed
         stack.processes["gateway"].kill()
-        wait_until(lambda: not redis.keys(keys.gateway("*")), 20, "the gateway's absence")
+        wait_until(lambda: not redis.keys(keys.gateway("*")), what="the gateway's absence")
         stack.start_gateway()
         # Then one of the SDK's own retries gets the answer of the job that there was
         assert answer.result().id == job_id
@@ -109,7 +109,7 @@ def test_a_call_waits_through_an_outage_of_the_store(
 ) -> None:
     with ThreadPoolExecutor(1) as thread:
         answer = thread.submit(ask, client)
-        job_id = str(wait_until(lambda: first_job(redis), 20, "a job"))
+        job_id = str(wait_until(lambda: first_job(redis), what="a job"))
         wait_for_tokens(Desk(redis), job_id, 5)
         # When the store dies under a waiting call, and comes back
         stack.valkey.kill()

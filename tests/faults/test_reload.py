@@ -19,8 +19,8 @@ from tests.support.workers import Witness
 
 @pytest.fixture
 def settings() -> dict[str, str]:
-    """A second to drain."""
-    return {"ECHO_TOKENS_PER_SECOND": "40", "DRAIN_SECONDS": "1", "MAX_ATTEMPTS": "1"}
+    """Two seconds to drain."""
+    return {"ECHO_TOKENS_PER_SECOND": "40", "DRAIN_SECONDS": "2", "MAX_ATTEMPTS": "1"}
 
 
 def command_all(redis: Redis, verb: Verb, workers: int = 1) -> Command:
@@ -37,8 +37,9 @@ def test_a_reload_loses_no_job_and_blames_none(
 ) -> None:
     # Given a worker with jobs longer and shorter than its drain, and some that wait
     worker = stack.start_worker()
-    long, short, *waiting = [submit(desk, tokens) for tokens in (150, 30, 60, 10, 10)]
-    wait_for_tokens(desk, long, 2)
+    long, short, *waiting = [submit(desk, tokens) for tokens in (200, 40, 60, 10, 10)]
+    for job_id in (long, short):
+        wait_for_tokens(desk, job_id, 2)
     before = json.loads(witness.about(worker)["info"])["loaded_at"]
     # When it is told to load its model again
     command = command_all(redis, Verb.RELOAD)
@@ -50,7 +51,7 @@ def test_a_reload_loses_no_job_and_blames_none(
     assert {job.status for job in done.values()} == {JobStatus.COMPLETED}
     assert {(job.failures, job.kills, job.rescues) for job in done.values()} == {(0, 0, 0)}
     assert (done[short].attempts, done[long].attempts) == (1, 2)
-    assert done[long].text == echo(150)
+    assert done[long].text == echo(200)
 
 
 def test_while_one_worker_reloads_another_does_its_jobs(

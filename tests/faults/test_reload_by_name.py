@@ -63,7 +63,7 @@ def copy_model(folder: Path, context_size: int) -> None:
 
 @pytest.fixture
 def admin(stack: Stack) -> Any:
-    wait_until(lambda: answers(stack), 30, "the gateway's answer")
+    wait_until(lambda: answers(stack), what="the gateway's answer")
     with stack.login() as client:
         yield client
 
@@ -89,7 +89,7 @@ def reloaded(admin: httpx.Client, **body: Any) -> Any:
         progress = admin.get(answer.headers["Location"]).json()
         return progress if progress["id"] == answer.json()["id"] and progress["done"] else None
 
-    return wait_until(done, 60, f"the end of the reload {body}")
+    return wait_until(done, 120, f"the end of the reload {body}")
 
 
 Start = Callable[..., Any]
@@ -110,7 +110,7 @@ def test_all_workers_change_the_model_the_gateway_follows_and_a_restart_keeps_it
     assert [worker["state"] for worker in progress["workers"]] == ["ready", "ready"]
     assert {source(witness, worker) for worker in workers} == {"two"}
     # And the gateway counts by its context, and jobs run
-    wait_until(lambda: admin.post("/generate", json=long).status_code == 422, 10, "a 422")
+    wait_until(lambda: admin.post("/generate", json=long).status_code == 422, what="a 422")
     assert "256" in admin.post("/generate", json=long).json()["detail"]
     assert ended(desk, submit(desk, 3)).status is JobStatus.COMPLETED
     # And a worker that is killed comes back with it, and so does a new one

@@ -1,12 +1,12 @@
 """Open event streams of a user over several gateways, and what a dead gateway held."""
 
 import contextlib
-import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from api.presence import LIFE_SECONDS
 from common import keys
 from tests.support.fleet import fleet
 from tests.support.gateway import Gateway
@@ -31,7 +31,9 @@ class Reader(contextlib.ExitStack):
         self._lines: list[Iterator[str]] = []
         headers = {"Authorization": authorization}
         self.at = [
-            self.enter_context(httpx.Client(base_url=url, headers=headers, trust_env=False))
+            self.enter_context(
+                httpx.Client(base_url=url, headers=headers, timeout=60.0, trust_env=False)
+            )
             for url in urls
         ]
 
@@ -82,12 +84,12 @@ def test_streams_are_counted_over_all_gateways_and_given_back(
         assert bob.get("/jobs").status_code == 200
     # When one is let go, then its place is free
     streams.pop().close()
-    wait_until(lambda: taken(gateway) == LIMIT - 1, 10, "the place of a closed stream")
+    wait_until(lambda: taken(gateway) == LIMIT - 1, what="the place of a closed stream")
     streams.append(reader.open(1, path))
     assert streams[-1].status_code == 200
     for stream in streams:
         stream.close()
-    wait_until(lambda: taken(gateway) == 0, 10, "all places")
+    wait_until(lambda: taken(gateway) == 0, what="all places")
 
 
 def test_a_stream_of_v1_is_refused_before_its_job_is_made(
@@ -104,7 +106,7 @@ def test_a_stream_of_v1_is_refused_before_its_job_is_made(
     assert gateway.redis.scard(keys.user_active("ada")) == before
     for stream in streams:
         stream.close()
-    wait_until(lambda: taken(gateway) == 0, 10, "all places")
+    wait_until(lambda: taken(gateway) == 0, what="all places")
 
 
 def test_an_administrator_sets_the_number_of_one_user(
@@ -118,7 +120,7 @@ def test_an_administrator_sets_the_number_of_one_user(
         assert (stream.status_code, reader.open(1, path).status_code) == (200, 429)
         stream.close()
         admin.patch("/admin/users/ada", json={"max_streams": None})
-    wait_until(lambda: taken(gateway) == 0, 10, "all places")
+    wait_until(lambda: taken(gateway) == 0, what="all places")
 
 
 def test_what_a_dead_gateway_held_is_free_soon(
@@ -130,8 +132,5 @@ def test_what_a_dead_gateway_held_is_free_soon(
         assert reader.open(1, path).status_code == 200
     assert reader.open(0, path).status_code == 429
     gateway.stack.processes["gateway-2"].kill()
-    began = time.monotonic()
-    # When the user comes back at the other
-    wait_until(lambda: reader.open(0, path).status_code == 200, 15, "a place")
-    # Then it was let in as soon as the dead one was known to be dead
-    assert time.monotonic() - began < 10
+    # When the user comes back at the other, then it is let in once the dead one is missed
+    wait_until(lambda: reader.open(0, path).status_code == 200, 4 * LIFE_SECONDS, "a place")

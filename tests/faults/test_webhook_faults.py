@@ -87,7 +87,7 @@ def test_an_answer_outlives_an_outage_of_the_store(mail: Mail) -> None:
     answering = Event()
 
     def behave(_: object) -> Reply:
-        answering.wait(5)
+        answering.wait(60)
         return OK
 
     mail.sink.behave = behave
@@ -107,7 +107,8 @@ def test_an_answer_outlives_an_outage_of_the_store(mail: Mail) -> None:
 
 def test_a_worker_that_stood_still_is_not_heard_afterwards(mail: Mail) -> None:
     # Given a worker that is stopped in the middle of an attempt, for longer than its lease
-    mail.sink.behave = lambda _: Reply(after_seconds=1)
+    replies = iter([Reply(after_seconds=3), OK])
+    mail.sink.behave = lambda _: next(replies)
     worker = mail.start_worker()
     delivery = mail.tell()
     wait_until(lambda: mail.sink.arrived, what="the first attempt")

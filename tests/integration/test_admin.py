@@ -76,4 +76,4 @@ def test_a_real_worker_reloads_and_goes_on(echo_stack: Stack) -> None:
             (worker,) = client.get("/status").json()["workers"]
             return (worker["last_command"], worker["state"]) == (command["id"], "ready")
 
-        wait_until(obeyed, 20, "the reload")
+        wait_until(obeyed, what="the reload")

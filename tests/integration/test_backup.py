@@ -115,7 +115,7 @@ def test_jobs_results_users_files_and_webhooks_come_back_on_an_empty_machine(
         stack.login("grace", "correct horse battery").close()
         # and the delivery arrives, signed with the secret that its receiver knows
         assert client.get("/webhooks/secret").json()["secret"] == secret
-        receipt = wait_until(lambda: told_of(sink, told["id"]), 30, "the webhook")
+        receipt = wait_until(lambda: told_of(sink, told["id"]), what="the webhook")
         assert Webhook(secret).verify(receipt.body, dict(receipt.headers))
 
 

@@ -249,7 +249,7 @@ def test_a_body_may_not_be_longer_than_it_says(production: Gateway) -> None:
     # Given a request that declares three bytes and sends another request's worth after them
     smuggled = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
     head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", production.stack.api_port), 10) as client:
+    with socket.create_connection(("127.0.0.1", production.stack.api_port), 60) as client:
         client.sendall(head + b"{}x" + smuggled)
         answer = heard(client, "alive")
     # Then the body ended where it said; what follows is a request of its own, or is dropped

@@ -1,6 +1,5 @@
 """The prompt guard in front of every view: it flags by default, and blocks where it is told to."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from api.explain.prompt import SYSTEM_PROMPT
 from common import keys
 from tests.support.gateway import Gateway
+from tests.support.logs import records
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
@@ -70,11 +70,8 @@ def test_by_default_an_attack_is_noted_and_answered_as_ever(
     assert job.status_code == 202
     assert job.json().keys() == harmless.json().keys()
     assert counted(gateway, "block") == before + 1
-    found = [
-        json.loads(line)
-        for line in log_of(gateway).splitlines()
-        if "the prompt guard found something" in line
-    ][-1]
+    said = "the prompt guard found something"
+    found = [one for one in records(gateway.stack.processes["gateway"]) if one["event"] == said][-1]
     assert (found["verdict"], found["route"], found["refused"]) == ("block", "/generate", False)
     assert "classifier" in found["rules"]
     assert "previous instructions" not in log_of(gateway)
@@ -176,7 +173,7 @@ def test_an_answer_that_repeats_our_system_prompt_is_counted(echo_stack: Stack) 
             assert job["status"] == "completed"
         # Then the second answer is counted, and given all the same
         assert SYSTEM_PROMPT in job["result"]["explanation"]
-        wait_until(lambda: leaks(client) == before + 1, 5, "the count of the leak")
+        wait_until(lambda: leaks(client) == before + 1, what="the count of the leak")
 
 
 def test_a_refused_line_fails_alone(blocking: Gateway) -> None:
@@ -184,7 +181,7 @@ def test_a_refused_line_fails_alone(blocking: Gateway) -> None:
     with blocking.client() as client:
         batch = client.post("/generate", json={"prompts": [HARMLESS, ATTACK]}).json()
         # When its lines enter the queue
-        ended = wait_until(lambda: _failed(client, batch), 15, "the refusal of a line")
+        ended = wait_until(lambda: _failed(client, batch), what="the refusal of a line")
         # Then the attack has failed with the reason, and the other one waits
         lines = [client.get(f"/jobs/{job_id}").json() for job_id in ended["jobs"]]
     assert [line["status"] for line in lines] == ["queued", "failed"]

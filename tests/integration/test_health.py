@@ -174,7 +174,7 @@ def test_the_status_shows_workers_queues_and_pace(
     ]
     assert status["model"]["model_name"] == "llama"
     # And the job that ended is counted, by the next reading: one serves for a second
-    wait_until(lambda: ended_in_windows(anonymous) == [1, 1, 1], 10, "the job in the windows")
+    wait_until(lambda: ended_in_windows(anonymous) == [1, 1, 1], what="the job in the windows")
 
 
 def ended_in_windows(client: httpx.Client) -> list[int]:
@@ -237,7 +237,7 @@ def test_the_documents_way_of_starting_it_works(gateway: Gateway, tmp_path: Path
     try:
         # Then it answers there, and its log is JSON
         url = f"http://127.0.0.1:{port}/livez"
-        wait_until(lambda: answers(url), 30, "an answer")
+        wait_until(lambda: answers(url), what="an answer")
         assert process.stop() == -signal.SIGTERM
         assert all(json.loads(line) for line in process.output().splitlines()[1:])
     finally:

@@ -161,7 +161,7 @@ def test_a_batch_leaves_room_for_those_who_wait(slow_stack: Stack) -> None:
     sdk = client_of(slow_stack)
     batch = start(sdk, jsonl(chat_line(number, tokens=40) for number in range(200)))
     with Redis.from_url(slow_stack.valkey.url) as redis, slow_stack.login() as client:
-        wait_until(lambda: redis.zcard("wait:low") > 0, 20, "lines in the queue")
+        wait_until(lambda: redis.zcard("wait:low") > 0, what="lines in the queue")
         # Then most of it waits outside the queue, and a normal job overtakes it at once
         assert redis.zcard("wait:low") <= 10
         assert redis.zcard("batch:backlog") > 150
@@ -265,7 +265,7 @@ def test_a_gateway_serves_the_files_of_another(tmp_path: Path) -> None:
                 elsewhere.headers["Authorization"] = client.headers["Authorization"]
                 form = {"files": {"file": ("a", b"content")}, "data": {"purpose": "batch"}}
                 file_id = client.post("/v1/files", **form).json()["id"]  # type: ignore[arg-type]
-                wait_until(lambda: _answers(other), 30, "the second gateway")
+                wait_until(lambda: _answers(other), what="the second gateway")
                 assert elsewhere.get(f"/v1/files/{file_id}/content").content == b"content"
         finally:
             other.processes["gateway"].stop()

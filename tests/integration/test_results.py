@@ -88,16 +88,16 @@ def test_an_unfinished_job_has_no_result_yet(
 def test_a_result_can_be_waited_for(gateway: Gateway, client: httpx.Client) -> None:
     # Given a client that waits for the result of a job
     job_id = gateway.desk.submit()
-    wait = {"Prefer": "wait=10"}
+    wait = {"Prefer": "wait=60"}
     with ThreadPoolExecutor() as pool:
         call = pool.submit(client.get, f"/jobs/{job_id}/result", headers=wait)
         wait_until(lambda: gateway.metric("llama_inflight_requests") == 2, what="its request")
         # When the job ends
         gateway.complete(job_id, [7, 8])
-        answer = call.result(5)
+        answer = call.result(50)
     # Then that is the answer
     assert (answer.status_code, answer.json()["text"]) == (200, "hi")
-    assert answer.headers["Preference-Applied"] == "wait=10"
+    assert answer.headers["Preference-Applied"] == "wait=60"
 
 
 def test_a_failed_job_answers_with_its_error(gateway: Gateway, client: httpx.Client) -> None:

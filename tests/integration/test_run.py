@@ -139,7 +139,7 @@ def test_a_process_that_was_killed_is_started_again(
     machine: Machine, first_run: str, name: str
 ) -> None:
     # Given a process that has run for a while
-    wait_until(lambda: machine.process(name).state == "RUNNING", 30, f"{name} running")
+    wait_until(lambda: machine.process(name).state == "RUNNING", what=f"{name} running")
     killed = machine.process(name).pid
 
     # When it is killed
@@ -147,7 +147,7 @@ def test_a_process_that_was_killed_is_started_again(
 
     # Then another one takes its place
     wait_until(
-        lambda: machine.process(name).pid not in (0, killed), 30, f"another process for {name}"
+        lambda: machine.process(name).pid not in (0, killed), what=f"another process for {name}"
     )
 
 

@@ -113,12 +113,12 @@ def test_guessing_becomes_slow_and_unknown_names_look_alike(
     gateway: Gateway, anonymous: httpx.Client
 ) -> None:
     # When two names are guessed at, of which one exists
-    known = [wrong(anonymous, USERNAME).status_code for _ in range(7)]
-    unknown = [wrong(anonymous, "nobody").status_code for _ in range(7)]
+    known, unknown = ([wrong(anonymous, name) for _ in range(7)] for name in (USERNAME, "nobody"))
     # Then both are slowed down alike
-    assert known == unknown == [401] * 5 + [429] * 2
-    slowed = wrong(anonymous)
-    assert (slowed.json()["error"]["code"], slowed.headers["Retry-After"]) == ("rate-limited", "1")
+    for answers in (known, unknown):
+        assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 2
+        assert answers[-1].json()["error"]["code"] == "rate-limited"
+        assert answers[-1].headers["Retry-After"] == "1"
 
 
 def test_nobody_is_locked_out(gateway: Gateway, anonymous: httpx.Client) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from cli.sse import parse_events, split_lines
 from tests.support.gateway import Gateway
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -94,13 +95,13 @@ def test_the_token_stands_in_no_log(
     gateway.complete(job_id, [7])
     url = leave(client, job_id)
     token = url.partition("token=")[2]
-
+    before = gateway.stack.processes["gateway"].output().count("/jobs/{job_id}/events")
     refused = browser.get(url.replace(job_id, "job_other"))
     assert browser.get(url).status_code == 200
 
-    log = gateway.stack.processes["gateway"].output()
-    assert "/jobs/{job_id}/events" in log
-    assert token not in log
+    log = gateway.stack.processes["gateway"].output
+    wait_until(lambda: log().count("/jobs/{job_id}/events") >= before + 2, what="both lines")
+    assert token not in log()
     assert token not in refused.text
 
 

@@ -31,7 +31,7 @@ def https(
     url = f"https://localhost:{stack.api_port}"
     with httpx.Client(base_url=url, verify=certificates.client(), trust_env=False) as client:
         try:
-            wait_until(lambda: _answers(client), 30, "the gateway's answer over TLS")
+            wait_until(lambda: _answers(client), what="the gateway's answer over TLS")
             yield client
         finally:
             stack.stop()
@@ -40,7 +40,7 @@ def https(
 def _answers(client: httpx.Client) -> bool:
     try:
         return client.get("/livez").is_success
-    except httpx.ConnectError:
+    except httpx.TransportError:
         return False
 
 
@@ -123,7 +123,7 @@ def test_a_store_whose_ca_is_not_known_is_not_spoken_to(
         try:
             stack.start_gateway()
             with stack.client() as client:
-                wait_until(lambda: _answers(client), 30, "the gateway's answer")
+                wait_until(lambda: _answers(client), what="the gateway's answer")
                 # Then to it there is no store
                 answer = client.post("/auth/login", json={"username": "a", "password": "b"})
         finally:

@@ -1,8 +1,8 @@
 """One trace from HTTP through the queue to engine and webhook, seen by a real OTLP collector."""
 
-import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from cli.ports import any_free
+from tests.support.logs import records
 from tests.support.otlp import Collector, SeenSpan
 from tests.support.sink import Sink
 from tests.support.stack import Stack, finished
@@ -19,6 +20,8 @@ from tests.support.waiting import wait_until
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "00f067aa0ba902b7"
 SECRET_WORDS = "the marmalade manifesto"
+#: What a call costs that waits for a collector: the exporter's own timeout.
+HELD_UP_SECONDS = 10
 
 
 class Traced:
@@ -49,9 +52,8 @@ class Traced:
 
     def lines(self, process: str, trace_id: str) -> list[dict[str, Any]]:
         """The log lines of a process that name a trace."""
-        text = self.stack.processes[process].output()
-        records = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-        return [record for record in records if record.get("trace_id") == trace_id]
+        lines = records(self.stack.processes[process])
+        return [line for line in lines if line.get("trace_id") == trace_id]
 
 
 @pytest.fixture(scope="module")
@@ -139,11 +141,12 @@ def test_the_phases_of_a_generation_follow_each_other(traced: Traced, client: ht
     prefill, decode = named(spans, "prefill"), named(spans, "decode")
     submit = named(spans, "submit job")
     assert submit.began <= wait.began + 0.01 <= wait.ended + 0.02
-    assert attempt.began - wait.ended < 0.2
-    assert prefill.ended == pytest.approx(decode.began, abs=1e-6)
-    assert decode.ended - decode.began == pytest.approx(29 / 200, rel=0.5)
+    assert wait.ended <= attempt.began + 0.01
     assert attempt.began <= prefill.began
+    assert prefill.ended == pytest.approx(decode.began, abs=1e-6)
     assert decode.ended <= attempt.ended + 0.01
+    # And 29 tokens follow the first one, at their pace or, on a busy machine, later
+    assert decode.ended - decode.began >= 0.5 * 29 / 200
 
 
 def test_nothing_that_users_or_models_say_is_told(traced: Traced, client: httpx.Client) -> None:
@@ -169,7 +172,7 @@ def test_the_log_lines_of_a_request_name_its_trace(traced: Traced, client: httpx
     )
     job = finished(client, accepted.json())
 
-    wait_until(lambda: traced.lines("worker", trace), 10, "the worker's lines")
+    wait_until(lambda: traced.lines("worker", trace), what="the worker's lines")
 
     (request,) = traced.lines("gateway", trace)
     assert request["request_id"] == accepted.headers["x-request-id"]
@@ -188,7 +191,7 @@ def test_without_a_callers_trace_one_begins_here(traced: Traced, client: httpx.C
         )
         return next((span for span in of_job if span.name == "attempt generate"), None)
 
-    found = wait_until(attempt, 10, "the attempt")
+    found = wait_until(attempt, what="the attempt")
     assert found is not None
     spans = traced.collector.wait_for(found.trace_id, "POST /generate", "submit job")
     assert named(spans, "POST /generate").parent_id == ""
@@ -218,7 +221,7 @@ def test_the_lines_of_a_batch_are_in_its_trace(traced: Traced, client: httpx.Cli
         names = [span.name for span in traced.collector.trace(trace)]
         return names.count("attempt generate") == 2
 
-    wait_until(attempts, 20, "both lines")
+    wait_until(attempts, what="both lines")
 
 
 def test_a_completion_is_one_trace_too(traced: Traced, client: httpx.Client) -> None:
@@ -239,7 +242,7 @@ def test_a_job_whose_worker_was_killed_goes_on_in_the_same_trace(
     trace = f"{8:032x}"
     body = {"prompt": "long " * 50, "max_tokens": 600}
     job = client.post("/generate", json=body, headers=caller(trace)).json()
-    wait_until(lambda: client.get(job["urls"]["self"]).json()["usage"]["completion_tokens"] > 5, 10)
+    wait_until(lambda: client.get(job["urls"]["self"]).json()["usage"]["completion_tokens"] > 5)
     # When its worker dies and another comes
     traced.stack.processes["worker"].kill()
     traced.stack.start_worker()
@@ -270,10 +273,15 @@ def test_histograms_name_a_trace_to_who_reads_openmetrics(
         (traced.stack.base_url, "llama_http_request_duration_seconds"),
         (f"http://127.0.0.1:{traced.stack.metrics_port}", "llama_time_to_first_token_seconds"),
     ):
-        text = httpx.get(f"{base}/metrics", headers=accept, trust_env=False).text
-        (family,) = (f for f in text_string_to_metric_families(text) if f.name == name)
-        exemplars = [s.exemplar.labels for s in family.samples if s.exemplar]
-        assert {"trace_id": trace} in exemplars
+        named = partial(traces_named, f"{base}/metrics", accept, name)
+        wait_until(lambda named=named: trace in named(), what=f"the trace at {name}")  # type: ignore[misc]
+
+
+def traces_named(url: str, headers: dict[str, str], name: str) -> list[str]:
+    """The traces that the samples of a histogram name."""
+    text = httpx.get(url, headers=headers, trust_env=False).text
+    (family,) = (f for f in text_string_to_metric_families(text) if f.name == name)
+    return [s.exemplar.labels["trace_id"] for s in family.samples if s.exemplar]
 
 
 def test_switched_off_nothing_of_it_is_imported(tmp_path: Path) -> None:
@@ -294,7 +302,8 @@ def test_switched_off_nothing_of_it_is_imported(tmp_path: Path) -> None:
             assert [name for name in names if name.startswith(unwanted)] == []
         # And the caller's trace still stands in the logs
         for process in ("gateway", "worker"):
-            assert f'"trace_id": "{TRACE}"' in stack.processes[process].output()
+            output = stack.processes[process].output
+            wait_until(lambda output=output: f'"trace_id": "{TRACE}"' in output())  # type: ignore[misc]
     finally:
         stack.stop()
 
@@ -315,9 +324,9 @@ def test_a_collector_that_is_away_holds_up_nothing(tmp_path: Path) -> None:
                 finished(
                     client, client.post("/generate", json={"prompt": "x", "max_tokens": 3}).json()
                 )
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < HELD_UP_SECONDS
         began = time.monotonic()
         stack.processes["worker"].stop()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < HELD_UP_SECONDS
     finally:
         stack.stop()

@@ -18,7 +18,6 @@ from tests.support.stack import Stack, finished
 from tests.support.waiting import wait_until
 
 PRICES = {"m": {"prompt": 0.5, "completion": 1.0, "cached": 0.25}}
-TODAY = datetime.now(UTC).date().isoformat()
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,14 @@ def cost(usage: Any, model: str = "m") -> float:
     return float(tokens[0] * price["prompt"] + tokens[1] * price["completion"]) / 1000
 
 
+def the_day(gateway: Gateway) -> str:
+    """Today, by the clock that books."""
+    seconds, _ = gateway.redis.time()
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
 def test_two_users_see_each_their_own_sums(priced: Gateway) -> None:
+    day = the_day(priced)
     with priced.client("ada") as ada, priced.client("bob") as bob:
         # Given jobs of two users, of two models
         jobs = [(submit(ada), 3, "m"), (submit(ada), 4, "other"), (submit(bob), 5, "m")]
@@ -64,10 +70,11 @@ def test_two_users_see_each_their_own_sums(priced: Gateway) -> None:
         UsageReportBody.model_validate(report, extra="forbid")
         others = bob.get("/usage").json()
     # Then each line is the job's own usage, and the totals are their sums
-    assert [(line["model"], line["date"], line["completed"]) for line in report["data"]] == [
-        ("m", TODAY, 1),
-        ("other", TODAY, 1),
+    assert [(line["model"], line["completed"]) for line in report["data"]] == [
+        ("m", 1),
+        ("other", 1),
     ]
+    assert {line["date"] for line in report["data"]} <= {day, the_day(priced)}
     for usage, line in zip(seen, report["data"], strict=True):
         assert usage["cost_usd"] == line["cost_usd"] == cost(usage, line["model"])
     for name in ("prompt_tokens", "completion_tokens", "total_tokens", "cost_usd"):
@@ -198,7 +205,7 @@ def test_the_status_says_how_the_last_minutes_went_and_outlives_the_gateway(
         # When the gateway is killed and another asked
         gateway.stack.processes["gateway"].kill()
         gateway.stack.start_gateway()
-        wait_until(gateway._answers, 30, "the gateway's answer")
+        wait_until(gateway._answers, what="the gateway's answer")
         with gateway.stack.client() as client:
             status, history = client.get("/status").json(), client.get("/status/history").json()
     # Then it knows of the job, its tokens and its times
@@ -218,7 +225,7 @@ def test_the_status_says_how_the_last_minutes_went_and_outlives_the_gateway(
 @pytest.mark.parametrize("value", ["{", '{"m": {"prompt": -1}}', '{"m": {"prmpt": 1}}', '["m"]'])
 def test_prices_that_are_none_stop_the_start_in_one_line(tmp_path: Path, value: str) -> None:
     process = Stack(tmp_path, MODEL_PRICES=value).start_gateway()
-    assert process.wait(30) == 2
+    assert process.wait(60) == 2
     (line,) = process.output().splitlines()
     assert line.startswith("error: MODEL_PRICES="), line
 

@@ -65,12 +65,12 @@ def delivered(client: httpx.Client, **query: str) -> Any:
         data = client.get("/webhooks/deliveries", params=query).json()["data"]
         return data[0] if data and data[0]["status"] in ENDED else None
 
-    return wait_until(ended, 20, "the end of a delivery")
+    return wait_until(ended, what="the end of a delivery")
 
 
 def receipt(sink: Sink) -> Receipt:
     """The one thing that came."""
-    wait_until(lambda: sink.receipts, 20, "a receipt")
+    wait_until(lambda: sink.receipts, what="a receipt")
     (only,) = sink.receipts
     return only
 
@@ -82,7 +82,7 @@ def start_example(directory: Path, port: int, secret: str) -> Process:
     process = Process(
         "receiver", [*command, str(directory / "handled")], directory / "log", environment
     )
-    wait_until(lambda: _listens(port), 20, "the example")
+    wait_until(lambda: _listens(port), what="the example")
     return process
 
 

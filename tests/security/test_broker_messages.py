@@ -102,7 +102,7 @@ def test_a_strange_message_is_refused_and_the_worker_lives(
         for text in hostile(trace).values():
             redis.lpush(queue, text)
         # When it has taken them
-        wait_until(lambda: redis.llen(queue) == 0, 20, f"an empty {queue}")
+        wait_until(lambda: redis.llen(queue) == 0, what=f"an empty {queue}")
     # Then nothing of them ran, and the same process goes on with its work
     with closing(stack.login()) as client:
         job = client.post("/generate", json={"prompt": "one two three "}).json()
@@ -125,7 +125,7 @@ def test_what_is_no_message_at_all_costs_no_job(stack: Stack, text: str) -> None
             ended = client.get(job["urls"]["self"]).json()["status"] == "completed"
             return ended or worker.returncode is not None
 
-        wait_until(over, 30, "the job's end or the worker's")
+        wait_until(over, what="the job's end or the worker's")
         if worker.returncode is not None:
             stack.start_worker()
         assert finished(client, job, 60)["status"] == "completed"

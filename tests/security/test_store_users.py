@@ -35,6 +35,7 @@ class GuardedStack(Stack):
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """All roles; stopping it fails if the server refused any of them anything."""
     settings = {
+        "DRAIN_SECONDS": "1",
         "ECHO_TOKENS_PER_SECOND": "200",
         "LEASE_SECONDS": "2",
         "BEAT_SECONDS": "0.5",
@@ -80,7 +81,7 @@ def test_jobs_run_stream_wait_and_are_cancelled(stack: Stack, admin: httpx.Clien
 def test_a_worker_dies_and_its_job_goes_on(stack: Stack, admin: httpx.Client) -> None:
     # Given a running job, whose worker is killed
     job = submit(admin, max_tokens=400, priority="urgent")
-    wait_until(lambda: admin.get(job["urls"]["self"]).json()["status"] == "in_progress", 30)
+    wait_until(lambda: admin.get(job["urls"]["self"]).json()["status"] == "in_progress")
     stack.processes["worker"].kill()
     # When maintenance has rescued it, and another worker is there
     stack.start_worker()
@@ -106,18 +107,17 @@ def test_webhooks_are_sent_and_replayed(stack: Stack, admin: httpx.Client) -> No
         assert made.status_code == 201, made.text
         assert admin.get("/webhooks/secret").is_success
         submit(admin, webhook_url=sink.url)
-        wait_until(lambda: len(sink.receipts) >= 2, 20, "two receipts")
+        wait_until(lambda: len(sink.receipts) >= 2, what="two receipts")
         wait_until(
             lambda: (
                 {d["status"] for d in admin.get("/webhooks/deliveries").json()["data"]}
                 == {"succeeded"}
             ),
-            20,
-            "two deliveries",
+            what="two deliveries",
         )
         delivery = admin.get("/webhooks/deliveries").json()["data"][0]
         assert admin.post(f"/webhooks/deliveries/{delivery['id']}/replay").is_success
-        wait_until(lambda: len(sink.receipts) >= 3, 20, "the replay")
+        wait_until(lambda: len(sink.receipts) >= 3, what="the replay")
         assert admin.post(f"/webhooks/endpoints/{made.json()['id']}/test").is_success
         assert admin.post("/webhooks/secret").is_success
         assert admin.delete(f"/webhooks/endpoints/{made.json()['id']}").is_success
@@ -146,7 +146,7 @@ def test_models_are_reloaded_and_warmed(stack: Stack, admin: httpx.Client) -> No
     assert admin.post("/admin/warmup").is_success
     assert admin.post("/admin/reload", json={}).is_success
     wait_until(
-        lambda: stack.processes["worker"].output().count("model loaded") >= 2, 30, "a second load"
+        lambda: stack.processes["worker"].output().count("model loaded") >= 2, what="a second load"
     )
     assert finished(admin, submit(admin))["status"] == "completed"
 
@@ -170,12 +170,13 @@ def test_flower_shows_workers_and_revokes(stack: Stack, admin: httpx.Client) -> 
     }
     command = [sys.executable, "-m", "cli", "flower"]
     process = Process("flower", command, stack.directory / "flower.log", env)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=FLOWER, trust_env=False) as flower:
+    base = f"http://127.0.0.1:{port}"
+    with httpx.Client(base_url=base, auth=FLOWER, timeout=60, trust_env=False) as flower:
         try:
-            wait_until(lambda: _answer(flower, "/api/workers?refresh=true"), 60, "its workers")
+            wait_until(lambda: _answer(flower, "/api/workers?refresh=true"), what="its workers")
             job = submit(admin, max_tokens=3000)
             known = f"/api/task/info/{job['id']}"
-            wait_until(lambda: (_answer(flower, known) or {}).get("state") == "STARTED", 20)
+            wait_until(lambda: (_answer(flower, known) or {}).get("state") == "STARTED")
             assert flower.post(f"/api/task/revoke/{job['id']}?terminate=true").is_success
             assert finished(admin, job)["status"] == "cancelled"
             assert _answer(flower, "/api/queues/length")["active_queues"]

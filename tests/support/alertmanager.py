@@ -32,7 +32,7 @@ class Alertmanager:
         ]
         log = self._directory / "alertmanager.log"
         self._process = Process("alertmanager", command, log)
-        wait_until(self._answers, 20, "Alertmanager's answer")
+        wait_until(self._answers, what="Alertmanager's answer")
 
     def stop(self) -> None:
         if self._process is not None:

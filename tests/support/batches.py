@@ -58,7 +58,7 @@ def completed(client: openai.OpenAI, batch_id: str) -> int:
 
 
 def wait_for_lines(
-    client: openai.OpenAI, batch_id: str, lines: int, timeout_seconds: float = 30
+    client: openai.OpenAI, batch_id: str, lines: int, timeout_seconds: float = 60
 ) -> None:
     """Return once so many have completed."""
 

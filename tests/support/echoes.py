@@ -24,10 +24,10 @@ def submit(desk: Desk, tokens: int = 60, priority: Priority = Priority.NORMAL) -
 
 def wait_for_tokens(desk: Desk, job_id: str, tokens: int) -> None:
     """Return once the record holds so many."""
-    wait_until(lambda: desk.read(job_id).tokens >= tokens, 20, f"{tokens} tokens of {job_id}")
+    wait_until(lambda: desk.read(job_id).tokens >= tokens, what=f"{tokens} tokens of {job_id}")
 
 
-def ended(desk: Desk, job_id: str, timeout_seconds: float = 40) -> Job:
+def ended(desk: Desk, job_id: str, timeout_seconds: float = 60) -> Job:
     """The job once it has ended."""
     wait_until(lambda: desk.read(job_id).status.terminal, timeout_seconds, f"the end of {job_id}")
     return desk.read(job_id)

@@ -33,7 +33,7 @@ class Gateway:
         """Start the store and the gateway, and wait until it answers."""
         self.stack.valkey.start()
         self.stack.start_gateway()
-        wait_until(self._answers, 30, "the gateway's answer")
+        wait_until(self._answers, what="the gateway's answer")
 
     def stop(self) -> None:
         """Stop both, whatever a test did to them."""
@@ -46,7 +46,7 @@ class Gateway:
         secret = (self.stack.directory / "jwt-secret").read_text()
         return Tokens(Keyring.of_secret(secret), lifetime_seconds)
 
-    def client(self, user: str = "ada", timeout_seconds: float = 15.0) -> httpx.Client:
+    def client(self, user: str = "ada", timeout_seconds: float = 60.0) -> httpx.Client:
         """A client with a token of ``user``, who has a record."""
         if user != USERNAME:
             self.redis.hsetnx(keys.user(user), "role", "user")

@@ -57,7 +57,7 @@ class Mail:
         self.office.complete(job_id)
         return next(d for d in self.office.of(job_id) if d.event == "job.completed")
 
-    def ended(self, delivery: Delivery, timeout_seconds: float = 20) -> Delivery:
+    def ended(self, delivery: Delivery, timeout_seconds: float = 60) -> Delivery:
         """The delivery once it has ended."""
         read = self.office.read
         wait_until(lambda: read(delivery.id).status.ended, timeout_seconds, "the delivery's end")

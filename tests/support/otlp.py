@@ -67,7 +67,7 @@ class Collector:
             spans = [span for span in self.spans if span.trace_id == trace_id]
         return sorted(spans, key=lambda span: span.began)
 
-    def wait_for(self, trace_id: str, *names: str, timeout_seconds: float = 20) -> list[SeenSpan]:
+    def wait_for(self, trace_id: str, *names: str, timeout_seconds: float = 60) -> list[SeenSpan]:
         """The trace once spans of these names have come."""
 
         def whole() -> list[SeenSpan]:

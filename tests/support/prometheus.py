@@ -48,7 +48,7 @@ class Prometheus:
             "--enable-feature=exemplar-storage",
         ]
         self._process = Process("prometheus", command, self._directory / "prometheus.log")
-        wait_until(self._all_up, 30, "a scrape of every target")
+        wait_until(self._all_up, what="a scrape of every target")
 
     def stop(self) -> None:
         self._client.close()

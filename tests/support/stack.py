@@ -92,7 +92,8 @@ class Stack:
     def login(self, username: str = USERNAME, password: str = PASSWORD) -> httpx.Client:
         """A client that carries the user's access token."""
         body = {"username": username, "password": password}
-        answer = httpx.post(f"{self.base_url}/auth/login", json=body, trust_env=False)
+        url = f"{self.base_url}/auth/login"
+        answer = httpx.post(url, json=body, timeout=60.0, trust_env=False)
         assert answer.status_code == 200, answer.text
         client = self.client()
         client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

@@ -20,10 +20,10 @@ class Terminal:
         self.seen = b""
         self._pid, self._fd = pty.fork()
         if self._pid == 0:
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
             os.execve(command[0], list(command), {"TERM": "xterm-256color", **env})
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
 
-    def wait_for(self, text: str, timeout_seconds: float = 30.0) -> None:
+    def wait_for(self, text: str, timeout_seconds: float = 60.0) -> None:
         """Return once the text was written."""
         deadline = time.monotonic() + timeout_seconds
         while text.encode() not in self.seen:
@@ -33,7 +33,7 @@ class Terminal:
     def press(self, keys: bytes) -> None:
         os.write(self._fd, keys)
 
-    def end(self, timeout_seconds: float = 30.0) -> int:
+    def end(self, timeout_seconds: float = 60.0) -> int:
         """The exit status, once it has ended."""
         deadline = time.monotonic() + timeout_seconds
         while self._read():

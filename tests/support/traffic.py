@@ -126,8 +126,7 @@ class Traffic:
                 finished(self.client, self.submit(webhook_url=f"{place}{path}"))
             wait_until(
                 lambda: len([r for r in list(sink.receipts) if r.path == "/fails"]) > 1,
-                20,
-                "the second attempt at a webhook",
+                what="the second attempt at a webhook",
             )
 
     def failures(self) -> None:
@@ -135,15 +134,15 @@ class Traffic:
         broken = Path(self.stack.env["ECHO_FAIL_FILE"])
         broken.touch()
         job = self.submit()
-        wait_until(lambda: not self._ready(), 20, "an open circuit breaker")
+        wait_until(lambda: not self._ready(), what="an open circuit breaker")
         broken.unlink()
         assert finished(self.client, job)["status"] == "completed"
 
     def killed_worker(self) -> None:
         """A worker dies under its job, and another one goes on."""
-        (job,) = self.running(1, tokens=120)
+        (job,) = self.running(1, tokens=240)
         self.stack.processes["worker"].send(signal.SIGKILL)
-        self.stack.processes["worker"].wait(10)
+        self.stack.processes["worker"].wait(60)
         self.stack.start_worker()
         assert finished(self.client, job)["status"] == "completed"
 
@@ -157,7 +156,7 @@ class Traffic:
         """Long jobs that run by now."""
         jobs = [self.submit(tokens, priority="urgent") for _ in range(count)]
         for job in jobs:
-            wait_until(partial(self._runs, job["urls"]["self"]), 20, "a running job")
+            wait_until(partial(self._runs, job["urls"]["self"]), what="a running job")
         return jobs
 
     def _runs(self, url: str) -> bool:

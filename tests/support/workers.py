@@ -22,7 +22,7 @@ class Witness:
                 return {str(field): str(value) for field, value in fields.items()}
         return {}
 
-    def wait_for(self, process: Process, timeout_seconds: float = 30, **fields: str) -> None:
+    def wait_for(self, process: Process, timeout_seconds: float = 60, **fields: str) -> None:
         """Return once the worker's hash holds these."""
         wait_until(
             lambda: fields.items() <= self.about(process).items(),

@@ -44,6 +44,16 @@ def test_another_servers_port_is_not_ours_to_check(listener: int) -> None:
     check_ports(settings(redis_port=listener, redis_url="redis://elsewhere:6379/0"))
 
 
+def test_a_port_that_was_chosen_is_chosen_for_nobody_else_before_its_server_starts() -> None:
+    # Given a port that a server is to get
+    port = any_free()
+    # Then who lets the system choose does not get it, and who asks for it by its number does
+    with socket.socket() as another, pytest.raises(OSError, match="in use"):
+        another.bind(("127.0.0.1", port))
+    with socket.create_server(("127.0.0.1", port)):
+        assert is_taken(port)
+
+
 def test_a_port_is_free_again_once_its_server_is_gone() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))

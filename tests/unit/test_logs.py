@@ -232,7 +232,7 @@ def test_a_traceback_for_people_is_marked_line_by_line(monkeypatch: pytest.Monke
 
 @given(st.text(alphabet="abc:/@.=?&_-\"' eyJcvn_whsec_bearer", max_size=3000))
 def test_redaction_is_quick_and_never_fails(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     Redactor(("a-secret-of-ours",)).text(text)
 
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5

@@ -20,13 +20,14 @@ from api.keyring import Keyring, TokenKey
 from api.problems import Unauthorized
 from api.stream_tokens import StreamTokens
 
-NOW = int(time.time())
+#: When the tests were collected; DAY is longer than any run of them.
+NOW, DAY = int(time.time()), 24 * 3600
 CLAIMS: dict[str, Any] = {
     "iss": "caravan",
     "aud": "caravan-api",
     "sub": "ada",
     "iat": NOW,
-    "exp": NOW + 600,
+    "exp": NOW + DAY,
     "jti": "1",
 }
 #: Takes a claim or header away.
@@ -142,10 +143,10 @@ ILL_MADE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "an end that is no number": ({"exp": "never"}, {}),
     "an endless end": ({"exp": float("inf")}, {}),
     "no end, as NaN": ({"exp": float("nan")}, {}),
-    "from the future": ({"iat": NOW + 3600}, {}),
+    "from the future": ({"iat": NOW + DAY}, {}),
     "from no time": ({"iat": NONE}, {}),
     "from a time that is no number": ({"iat": "now"}, {}),
-    "not yet good": ({"nbf": NOW + 3600}, {}),
+    "not yet good": ({"nbf": NOW + DAY}, {}),
     "nobody's": ({"sub": NONE}, {}),
     "a number's": ({"sub": 7}, {}),
     "null's": ({"sub": None}, {}),

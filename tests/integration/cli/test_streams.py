@@ -115,7 +115,7 @@ def test_ctrl_c_leaves_a_job_running_that_was_meant_to_stay(
 def test_a_gateway_that_dies_meanwhile_costs_no_token(caravan: Caravan, stack: Stack) -> None:
     # Given a stream under way into a file
     process = caravan.start(*LONG)
-    wait_until(lambda: "one two three" in process.output(), 30, "the first words")
+    wait_until(lambda: "one two three" in process.output(), what="the first words")
     # When the gateway is killed, and another takes its place
     stack.processes["gateway"].kill()
     stack.start_gateway()
@@ -155,7 +155,7 @@ def test_a_job_that_ends_badly_is_exit_status_1(caravan: Caravan, client: httpx.
     # Given a job that is watched
     job_id = caravan(*ENDLESS, "-d").stdout.strip()
     process = caravan.start("watch", job_id)
-    wait_until(lambda: "one" in process.output(), 30, "the first word")
+    wait_until(lambda: "one" in process.output(), what="the first word")
     # When somebody else cancels it
     client.delete(f"/jobs/{job_id}")
     # Then the command fails and says why

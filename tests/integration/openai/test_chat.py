@@ -112,16 +112,20 @@ def test_the_stream_helper_of_the_sdk_builds_the_answer(client: OpenAI) -> None:
 
 
 def test_a_queued_stream_shows_its_position(client: OpenAI) -> None:
-    # Given three busy slots, one of them soon free, and somebody who waits for that
-    busy = [ask(client, max_tokens=tokens, stream=True) for tokens in (200, 900, 900)]
+    # Given three busy slots, and somebody who waits for one
+    busy = [ask(client, max_tokens=4000, stream=True) for _ in range(3)]
     for stream in busy:
         next(chunk for chunk in stream if chunk.choices[0].delta.content)
     busy.append(ask(client, max_tokens=100, stream=True))
-    # When a stream is opened
+    # When a stream is opened, and one of those who are served leaves
     waiting = client.chat.completions.with_raw_response.create(
         model="echo", messages=HELLO, max_tokens=1, stream=True
     )
-    chunks: list[Any] = list(waiting.parse())
+    chunks: list[Any] = []
+    for chunk in waiting.parse():
+        chunks.append(chunk)
+        if "queue" in (chunk.model_extra or ()):
+            busy[0].close()
     # Then its headers and chunks say where it stands, and it still gets its answer
     assert waiting.headers["x-queue-position"] == "2"
     places = [chunk.queue["position"] for chunk in chunks if "queue" in chunk.model_extra]

@@ -23,7 +23,7 @@ def ended(client: OpenAI, response_id: str) -> Any:
         response = client.responses.retrieve(response_id)
         return response if response.status not in ("queued", "in_progress") else None
 
-    return wait_until(look, 30, "the end of the response")
+    return wait_until(look, what="the end of the response")
 
 
 def test_a_response_has_what_the_sdk_reads(client: OpenAI) -> None:
@@ -128,11 +128,10 @@ def test_the_stream_helper_reads_a_response_and_comes_back_to_it(client: OpenAI)
 
 def test_a_queued_response_shows_its_position(client: OpenAI) -> None:
     # Given three busy slots
-    busy = [create(client, max_output_tokens=100, background=True) for _ in range(3)]
+    busy = [create(client, max_output_tokens=4000, background=True) for _ in range(3)]
     wait_until(
         lambda: all(client.responses.retrieve(one.id).status == "in_progress" for one in busy),
-        20,
-        "busy slots",
+        what="busy slots",
     )
     # When a stream waits, then it and whoever polls see its place
     with create(client, stream=True) as stream:
@@ -148,7 +147,7 @@ def test_a_queued_response_shows_its_position(client: OpenAI) -> None:
 def test_cancel_ends_a_response_and_repeats_its_answer(client: OpenAI) -> None:
     response = create(client, background=True, max_output_tokens=400)
     wait_until(
-        lambda: client.responses.retrieve(response.id).status == "in_progress", 20, "its start"
+        lambda: client.responses.retrieve(response.id).status == "in_progress", what="its start"
     )
 
     cancelled = client.responses.cancel(response.id)
@@ -187,7 +186,7 @@ def test_input_items_come_in_pages_newest_first(client: OpenAI) -> None:
 
 def test_what_expired_has_failed_in_this_view(client: OpenAI) -> None:
     # Given busy slots and a response that must start at once
-    busy = [create(client, max_output_tokens=400, background=True) for _ in range(4)]
+    busy = [create(client, max_output_tokens=4000, background=True) for _ in range(4)]
     late = create(client, background=True, extra_body={"queue_ttl_seconds": 1})
     # When its time is over
     response = ended(client, late.id)

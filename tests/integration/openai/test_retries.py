@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from benchmarks.relay import Relay
+from common import keys
 from tests.support.openai_client import Customer, sdk
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
@@ -52,7 +53,7 @@ def test_a_call_cut_while_it_waits_is_retried_into_the_same_job(
     client = sdk(openai_stack, customer.token, base_url=f"http://127.0.0.1:{cable.port}/v1")
     with ThreadPoolExecutor(1) as thread, client:
         answer = thread.submit(ask, client, max_tokens=2 * SECOND)
-        wait_until(lambda: running(customer), 20, "a running job")
+        wait_until(lambda: running(customer), what="a running job")
         # When its connection is cut
         cable.cut()
         # Then it tries again by itself, and gets the answer of the only job there ever was
@@ -87,7 +88,7 @@ def test_ten_equal_calls_that_are_all_cut_get_ten_answers(
         calls = [
             threads.submit(ask, client, max_tokens=SECOND // 2, temperature=1) for _ in range(10)
         ]
-        wait_until(lambda: len(customer.jobs()) == len(calls), 20, "ten jobs")
+        wait_until(lambda: len(customer.jobs()) == len(calls), what="ten jobs")
         jobs = set(customer.jobs())
         # When all of them are cut, then each of them gets one of the ten answers
         cable.cut()
@@ -156,7 +157,12 @@ def test_a_client_that_never_retries_frees_its_slot_at_once(
     with openai_stack.client(timeout_seconds=0.5) as client, pytest.raises(httpx.ReadTimeout):
         client.post("/v1/chat/completions", json=body, headers=headers)
 
-    wait_until(lambda: list(customer.jobs().values()) == ["cancelled"], 2, "the end of the job")
+    # Then its job ends before one would of whom retries are known
+    wait_until(
+        lambda: list(customer.jobs().values()) == ["cancelled"],
+        keys.RETRY_SECONDS,
+        "the end of the job",
+    )
 
 
 def test_a_client_may_leave_its_job_to_go_on(openai_stack: Stack, customer: Customer) -> None:
@@ -165,7 +171,7 @@ def test_a_client_may_leave_its_job_to_go_on(openai_stack: Stack, customer: Cust
     with client, pytest.raises(openai.APITimeoutError):
         ask(client, max_tokens=2 * SECOND, extra_body=wish)
 
-    wait_until(lambda: list(customer.jobs().values()) == ["completed"], 20, "the job's end")
+    wait_until(lambda: list(customer.jobs().values()) == ["completed"], what="the job's end")
 
 
 @pytest.mark.parametrize(("background", "status"), [(False, "cancelled"), (True, "completed")])
@@ -183,7 +189,7 @@ def test_a_stream_that_is_closed_ends_its_job_unless_it_runs_in_the_background(
         next(event for event in stream if event.type == "response.output_text.delta")
         stream.close()
 
-    wait_until(lambda: list(customer.jobs().values()) == [status], 20, f"a {status} job")
+    wait_until(lambda: list(customer.jobs().values()) == [status], what=f"a {status} job")
 
 
 def test_a_job_that_somebody_else_cancels_is_a_conflict_and_not_retried(
@@ -191,7 +197,7 @@ def test_a_job_that_somebody_else_cancels_is_a_conflict_and_not_retried(
 ) -> None:
     with ThreadPoolExecutor(1) as thread, sdk(openai_stack, customer.token) as client:
         answer = thread.submit(ask, client, max_tokens=20 * SECOND)
-        wait_until(lambda: running(customer), 20, "a running job")
+        wait_until(lambda: running(customer), what="a running job")
         (job_id,) = customer.jobs()
         headers = {"Authorization": f"Bearer {customer.token}"}
         with openai_stack.client() as native:

@@ -126,7 +126,7 @@ class OpenAIEngine:
             return
         for future in running:
             future.cancel()
-        asyncio.run_coroutine_threadsafe(self._upstream.close(), loop).result()
+        asyncio.run_coroutine_threadsafe(self._leave(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         if self._thread is not None:
             self._thread.join()
@@ -168,6 +168,13 @@ class OpenAIEngine:
             if running.done() or (reason and (not answer.ended or patience <= 0)):
                 running.cancel()
                 return reason or FinishReason.STOP
+
+    async def _leave(self) -> None:
+        """Let what was cancelled come to its end before the loop does."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=GONE_SECONDS)
+        await self._upstream.close()
 
     async def _run(self, request: Generation, answer: Answer, gone: Event) -> None:
         try:
