@@ -1,5 +1,7 @@
 """What is special to the llamacpp engine; the rest is in test_engines.py."""
 
+import importlib
+import json
 import logging
 import os
 import signal
@@ -13,9 +15,18 @@ import psutil
 import pytest
 
 from common.prompt import Prompt
-from tests.support.engines import CONTEXT_SIZE, SLOTS, Bench, Call, default_artifacts, open_bench
+from tests.support.engines import (
+    CONTEXT_SIZE,
+    SLOTS,
+    TIMEOUT_SECONDS,
+    Bench,
+    Call,
+    default_artifacts,
+    open_bench,
+)
 from worker.engines import create_engine
 from worker.engines.base import Generation, ModelUnavailable
+from worker.engines.cores import usable_cores
 from worker.engines.llamacpp import native
 from worker.engines.settings import EngineSettings
 
@@ -88,6 +99,23 @@ def test_a_prompt_that_begins_like_the_last_one_is_answered_as_if_it_came_first(
     used.engine.close()
 
 
+def test_a_system_prompt_that_a_neighbour_has_read_is_not_read_again() -> None:
+    # given a slot that is busy under a long system prompt
+    fresh, shared = open_bench("llamacpp"), open_bench("llamacpp")
+    system = "You are a careful analyst who explains one thing at a time. " * 12
+    busy = shared.call(shared.request(f"{system}{QUESTION}", max_tokens=40))
+    assert busy.began.wait(TIMEOUT_SECONDS)
+    # when another slot gets the same beginning
+    question = f"{system}What is a bond?"
+    call = shared.call(shared.request(question))
+    # then it computes the question alone, and says what it would have said
+    assert call.completion().cached_tokens > 12 * 10
+    assert call.ids == fresh.ask(question).ids
+    assert busy.completion().new_tokens > 0
+    fresh.engine.close()
+    shared.engine.close()
+
+
 def test_neighbours_go_on_while_a_long_prompt_is_read() -> None:
     # given a slot that decodes, and a newcomer with a prompt of 15 pieces
     bench = open_bench("llamacpp", n_batch=32)
@@ -124,12 +152,39 @@ def test_info_shows_the_knobs_as_they_came_out(caplog: pytest.LogCaptureFixture)
     assert info.details == {
         "n_ctx": CONTEXT_SIZE,
         "n_batch": 64,
-        "n_threads": os.cpu_count(),
+        "n_threads": usable_cores(),
+        "n_threads_one": usable_cores(),
         "use_mlock": False,
         "use_mmap": True,
         "f16_kv": False,
         "kv_bytes": SLOTS * CONTEXT_SIZE * 30 * 2 * 192 * 4,
     }
+
+
+def test_what_autotune_finds_is_remembered_and_changes_no_answer(
+    bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = tmp_path / "cache" / "autotune.json"
+    for _ in range(2):
+        tuned = open_bench("llamacpp", n_gpu_layers=0, autotune_cache=cache)
+        assert tuned.ask(QUESTION).ids == bench.ask(QUESTION).ids
+        details = tuned.engine.info().details
+        tuned.engine.close()
+    (found,) = json.loads(cache.read_text()).values()
+    assert found == {"one": details["n_threads_one"], "many": details["n_threads"]}
+    assert [r.message[:9] for r in caplog.records] == ["autotune:"], "measured once"
+
+
+def test_another_library_is_used(bench: Bench) -> None:
+    wheel = Path(importlib.import_module("xllamacpp.xllamacpp").__file__ or "")
+    other = open_bench("llamacpp", llamacpp_library=wheel)
+    assert other.ask(QUESTION).ids == bench.ask(QUESTION).ids
+    other.engine.close()
+
+
+def test_a_library_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"libllama\.so"):
+        native.library(tmp_path / "libllama.so")
 
 
 @pytest.mark.parametrize("knobs", [{"use_mmap": False}, {"use_mlock": True}, {"f16_kv": False}])

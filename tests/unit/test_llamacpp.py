@@ -15,7 +15,7 @@ from common.sampling import Sampling
 from common.tokenizer import ByteTokenizer
 from worker.engines.base import Generation
 from worker.engines.llamacpp.context import Context, Entry
-from worker.engines.llamacpp.runner import LlamaRunner
+from worker.engines.llamacpp.runner import WORTH_COPYING_TOKENS, LlamaRunner
 from worker.engines.llamacpp.sampling import sample
 from worker.engines.progress import Progress
 from worker.engines.slots.draw import Draw
@@ -43,6 +43,8 @@ def test_u_walks_the_cumulative_probabilities(u: float, expected: int) -> None:
         (Draw(temperature=1.0, top_p=0.0), {1}),
         (Draw(temperature=1.0, top_k=3, top_p=0.95), {1, 2, 3}),
         (Draw(temperature=0.01), {1}),
+        (Draw(temperature=1e-300), {1}),
+        (Draw(temperature=1e-300, top_p=0.9), {1}),
     ],
 )
 def test_top_k_top_p_and_temperature_leave_the_likeliest(draw: Draw, reachable: set[int]) -> None:
@@ -57,6 +59,46 @@ def test_a_logprob_is_of_the_whole_distribution() -> None:
         token_id, logprob = sample(LOGITS, draw)
         assert token_id == 1
         assert logprob == pytest.approx(np.log(0.4), abs=1e-6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10_000),
+    spread=st.sampled_from([0.1, 1.0, 4.0, 12.0]),
+    draw=st.builds(
+        Draw,
+        temperature=st.sampled_from([0.01, 0.1, 0.7, 1.0, 2.0]),
+        top_k=st.sampled_from([0, 1, 3, 40, 1000]),
+        top_p=st.sampled_from([0.001, 0.3, 0.9, 0.99, 1.0]),
+        u=st.floats(0, 0.999),
+    ),
+)
+def test_a_shortlist_changes_no_choice(seed: int, spread: float, draw: Draw) -> None:
+    # given many logits, every fifth of them equal to another
+    logits = np.random.default_rng(seed).normal(0, spread, 5000).astype(np.float32)
+    logits[::5] = logits[1::5]
+    assert sample(logits, draw)[0] == chosen_the_long_way(logits, draw)
+
+
+def chosen_the_long_way(logits: NDArray[np.float32], draw: Draw) -> int:
+    """All are sorted."""
+    weights = np.exp((logits - logits.max()).astype(np.float64) / draw.temperature)
+    order = np.argsort(-weights, kind="stable")[: draw.top_k or len(weights)]
+    before = weights[order].cumsum() - weights[order]
+    within = before < draw.top_p * weights[order].sum()
+    kept = np.zeros_like(weights)
+    kept[order[within]] = weights[order[within]]
+    cumulative = kept.cumsum()
+    return int(cumulative.searchsorted(draw.u * cumulative[-1], side="right"))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+def test_logits_that_are_no_numbers_have_no_probability(bad: float, temperature: float) -> None:
+    logits = LOGITS.copy()
+    logits[2] = bad
+    with np.errstate(invalid="ignore"):
+        assert not np.isfinite(sample(logits, Draw(temperature=temperature, top_p=0.5))[1])
 
 
 @pytest.mark.torch
@@ -74,9 +116,9 @@ def test_a_logprob_is_of_the_whole_distribution() -> None:
 def test_both_engines_choose_the_same_token(logits: NDArray[np.float32], draw: Draw) -> None:
     import torch
 
-    from worker.engines.transformers.sampling import sample as sample_rows
+    from worker.engines.transformers.sampling import Sampler
 
-    ids, logprobs = sample_rows(torch.from_numpy(logits)[None], [draw])
+    ids, logprobs = Sampler(torch.device("cpu")).sample(torch.from_numpy(logits)[None], [draw])
     token_id, logprob = sample(logits, draw)
     assert token_id == ids.item()
     assert logprob == pytest.approx(logprobs.item(), abs=1e-4)
@@ -90,6 +132,7 @@ class Cache:
     def __init__(self) -> None:
         self.rows: dict[int, list[int]] = {}
         self.batches: list[int] = []
+        self.copies: list[tuple[int, int]] = []
 
     def decode(self, entries: Ids[Entry]) -> None:
         self.batches.append(len(entries))
@@ -106,6 +149,10 @@ class Cache:
     def forget(self, slot: int, position: int) -> None:
         del self.rows.setdefault(slot, [])[position:]
 
+    def copy(self, source: int, slot: int) -> None:
+        self.copies.append((source, slot))
+        self.rows[slot] = [*self.rows[source]]
+
 
 @pytest.fixture
 def cache() -> Cache:
@@ -119,7 +166,7 @@ def runner(cache: Cache) -> LlamaRunner:
 
 def sequence(prompt: str) -> Sequence:
     request = Generation(list(prompt.encode()), Sampling(temperature=0))
-    return Sequence(request, Progress(request, ByteTokenizer(), 100, Event()), lambda _: None)
+    return Sequence(request, Progress(request, ByteTokenizer(), 200, Event()), lambda _: None)
 
 
 def run(runner: LlamaRunner, slot: int, sequence: Sequence, tokens: int) -> None:
@@ -152,6 +199,26 @@ def test_the_next_sequence_reads_only_what_is_new_to_the_row(
     run(runner, 0, sequence("system: two"), tokens=1)
     assert cache.batches == [2, 1]
     assert bytes(cache.rows[0]) == b"system: two"
+
+
+def test_a_long_beginning_is_copied_from_the_row_that_has_most_of_it(
+    runner: LlamaRunner, cache: Cache
+) -> None:
+    # given a row that began with less of the system prompt, and one that is busy with all of it
+    system = "s" * WORTH_COPYING_TOKENS
+    run(runner, 0, sequence("sss"), tokens=1)
+    run(runner, 1, sequence(f"sss{system}: one"), tokens=2)
+    cache.batches.clear()
+    # when two others begin with it
+    second, third = sequence(f"sss{system}: two"), sequence("sss, and no more")
+    run(runner, 0, second, tokens=1)
+    run(runner, 2, third, tokens=1)
+    # then the first copies it and reads the rest, and the second reads all: it is short
+    assert cache.copies == [(1, 0)]
+    assert cache.batches == [2, 1, 4, 4, 4, 3, 1]
+    assert bytes(cache.rows[0]) == f"sss{system}: two".encode()
+    assert bytes(cache.rows[1]) == f"sss{system}: one!".encode(), "the lender keeps its own"
+    assert second.cached == len(system) + len("sss: two")
 
 
 @pytest.mark.parametrize("prompt", ["abc", "ab", "a", "abc!!!!!", "xyz"])

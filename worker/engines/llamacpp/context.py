@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.engines.base import EngineError, EngineOutOfMemory, ModelUnavailable
+from worker.engines.cores import usable_cores
 from worker.engines.llamacpp import structs
 from worker.engines.llamacpp.native import library
 from worker.engines.settings import EngineSettings
@@ -21,6 +22,14 @@ CPU_BATCH = 128
 
 #: llama_decode's status when a buffer could not be allocated.
 ALLOCATION_FAILED = -2
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """For a step of one busy slot, and for steps of several and for prompts."""
+
+    one: int
+    many: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +50,12 @@ class Context:
 
     def __init__(self, path: Path, settings: EngineSettings, context_size: int) -> None:
         """Load ``path``. Raises ModelUnavailable."""
-        self._library = library()
+        self._library = library(settings.llamacpp_library)
         self._model = self._load_model(path, settings)
         self.layers: int = self._library.llama_model_n_layer(self._model)
         self.gpu_layers = self._offloaded(settings.n_gpu_layers)
         self.n_batch = settings.n_batch if self.gpu_layers else min(settings.n_batch, CPU_BATCH)
-        self.n_threads = max(1, min(settings.n_threads, os.cpu_count() or 1))
+        self.threads = Threads(*[max(1, min(settings.n_threads, usable_cores()))] * 2)
         self._context = self._create_context(settings, context_size)
         self._memory = self._library.llama_get_memory(self._context)
         self._batch = self._library.llama_batch_init(max(self.n_batch, settings.slots), 0, 1)
@@ -80,6 +89,15 @@ class Context:
         """Drop what ``slot`` holds from ``position`` on."""
         self._library.llama_memory_seq_rm(self._memory, slot, position, -1)
 
+    def copy(self, source: int, slot: int) -> None:
+        """Make ``slot`` hold what ``source`` holds."""
+        self._library.llama_memory_seq_cp(self._memory, source, slot, -1, -1)
+
+    def set_threads(self, threads: Threads) -> None:
+        """From the next ``decode`` on."""
+        self.threads = threads
+        self._library.llama_set_n_threads(self._context, threads.one, threads.many)
+
     def close(self) -> None:
         """Free everything; nothing may be called afterwards."""
         self._library.llama_batch_free(self._batch)
@@ -98,13 +116,7 @@ class Context:
         return model
 
     def _create_context(self, settings: EngineSettings, context_size: int) -> int:
-        params = self._library.llama_context_default_params()
-        params.n_ctx = context_size * settings.slots
-        params.n_seq_max = settings.slots
-        params.n_batch = params.n_ubatch = max(self.n_batch, settings.slots)
-        params.n_outputs_max = params.n_batch if settings.scoring else settings.slots
-        params.n_threads = params.n_threads_batch = self.n_threads
-        params.type_k = params.type_v = structs.TYPE_F16 if settings.f16_kv else structs.TYPE_F32
+        params = self._context_params(settings, context_size)
         context: int | None = self._library.llama_init_from_model(self._model, params)
         if not context:
             self._library.llama_model_free(self._model)
@@ -112,6 +124,17 @@ class Context:
                 f"llama.cpp cannot allocate {settings.slots} slots of {context_size} tokens"
             )
         return context
+
+    def _context_params(self, settings: EngineSettings, context_size: int) -> structs.ContextParams:
+        """What is not set here has llama.cpp's default; ``benchmarks.llamacpp.knobs`` says why."""
+        params: structs.ContextParams = self._library.llama_context_default_params()
+        params.n_ctx = context_size * settings.slots
+        params.n_seq_max = settings.slots
+        params.n_batch = params.n_ubatch = max(self.n_batch, settings.slots)
+        params.n_outputs_max = params.n_batch if settings.scoring else settings.slots
+        params.n_threads, params.n_threads_batch = self.threads.one, self.threads.many
+        params.type_k = params.type_v = structs.TYPE_F16 if settings.f16_kv else structs.TYPE_F32
+        return params
 
     def _offloaded(self, wanted: int) -> int:
         """How many layers are on a GPU, the output layer counted as one."""

@@ -7,6 +7,7 @@ from worker.engines.base import EngineInfo, ModelUnavailable
 from worker.engines.gguf_check import NoGguf, check_gguf
 from worker.engines.llamacpp.context import Context
 from worker.engines.llamacpp.runner import LlamaRunner
+from worker.engines.llamacpp.tunings import tuned
 from worker.engines.slots.engine import SlotEngine
 
 
@@ -35,6 +36,9 @@ class LlamaCppEngine(SlotEngine[LlamaRunner]):
                 f"the tokenizer beside {self._artifact.path} is another model's: it has "
                 f"{self._tokenizer.vocab_size} ids, the model {context.vocab_size}"
             )
+        if self._settings.autotune_cache is not None:
+            most, cache = context.threads.many, self._settings.autotune_cache
+            tuned(context, self._artifact, self._settings.slots, most, cache)
         return LlamaRunner(context)
 
     def info(self) -> EngineInfo:
@@ -60,7 +64,8 @@ class LlamaCppEngine(SlotEngine[LlamaRunner]):
         return {
             "n_ctx": self._context_size,
             "n_batch": context.n_batch,
-            "n_threads": context.n_threads,
+            "n_threads": context.threads.many,
+            "n_threads_one": context.threads.one,
             "use_mlock": self._settings.use_mlock,
             "use_mmap": self._settings.use_mmap,
             "f16_kv": self._settings.f16_kv,

@@ -10,6 +10,7 @@ import logging
 import os
 from ctypes import POINTER, c_bool, c_char_p, c_float, c_int, c_int32, c_uint64, c_void_p
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from worker.engines.base import ModelUnavailable
@@ -40,6 +41,7 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "llama_model_free": (None, (c_void_p,)),
     "llama_init_from_model": (c_void_p, (c_void_p, ContextParams)),
     "llama_free": (None, (c_void_p,)),
+    "llama_set_n_threads": (None, (c_void_p, c_int32, c_int32)),
     "llama_model_get_vocab": (c_void_p, (c_void_p,)),
     "llama_vocab_n_tokens": (c_int32, (c_void_p,)),
     "llama_model_n_layer": (c_int32, (c_void_p,)),
@@ -49,6 +51,7 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "llama_model_size": (c_uint64, (c_void_p,)),
     "llama_get_memory": (c_void_p, (c_void_p,)),
     "llama_memory_seq_rm": (c_bool, (c_void_p, c_int32, c_int32, c_int32)),
+    "llama_memory_seq_cp": (None, (c_void_p, c_int32, c_int32, c_int32, c_int32)),
     "llama_batch_init": (Batch, (c_int32, c_int32, c_int32)),
     "llama_batch_free": (None, (Batch,)),
     "llama_decode": (c_int32, (c_void_p, Batch)),
@@ -57,15 +60,16 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 
 
 @cache
-def library() -> Any:
-    """The native library, once a process. Raises ModelUnavailable where it is missing."""
+def library(path: Path | None = None) -> Any:
+    """The native library, once a process: that of xllamacpp, or one built for this machine.
+
+    ``path`` is a libllama.so of the same version. Raises ModelUnavailable where it is missing.
+    """
     # A thread whose partner waits for a core must sleep, not spin: beside one busy program
     # on 2 cores, spinning makes 3 tokens/s out of 140. Read when OpenMP is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
-        from xllamacpp import xllamacpp as extension
-
-        native = ctypes.CDLL(extension.__file__)
+        native = ctypes.CDLL(str(path or _wheel()))
         for name, (result, arguments) in _PROTOTYPES.items():
             function = getattr(native, name)
             function.restype, function.argtypes = result, arguments
@@ -76,7 +80,16 @@ def library() -> Any:
     check_layout(native)
     native.llama_log_set(_forward_log, None)
     native.llama_backend_init()
+    if path is not None:
+        native.ggml_backend_load_all()  # where its backends are libraries of their own
     return native
+
+
+def _wheel() -> str:
+    from xllamacpp import xllamacpp as extension
+
+    file: str = extension.__file__
+    return file
 
 
 def check_layout(native: Any) -> None:
@@ -86,8 +99,8 @@ def check_layout(native: Any) -> None:
         and has_defaults(native.llama_context_default_params(), CONTEXT_DEFAULTS)
     ):
         raise ModelUnavailable(
-            "this version of xllamacpp has another llama.cpp interface than the engine was "
-            "written for: install the version in constraints.txt"
+            "this version of llama.cpp has another interface than the engine was written for: "
+            "take the one that the xllamacpp of constraints.txt wraps"
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Ids
-from itertools import takewhile
+from itertools import islice, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +12,29 @@ from worker.engines.llamacpp.sampling import choose
 from worker.engines.slots.choice import Choice
 from worker.engines.slots.sequence import Sequence
 
+#: Copying a row costs as much as reading some tens of tokens.
+WORTH_COPYING_TOKENS = 64
+
 
 class LlamaRunner:
     """Implements Runner over ``context``, which has a row for every slot.
 
     A row keeps what it holds when its sequence ends; the next one in that slot goes on from
-    the ids that both begin with.
+    the ids that both begin with. Where another row begins with far more of them (a long system
+    prompt, say) that row is copied first.
     """
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self._seated: dict[int, Sequence] = {}
+
+    def step(self, running: Mapping[int, Sequence]) -> dict[int, Choice]:
+        """Cache a piece of the first newcomer's prompt; the next id of everybody else."""
+        newcomers = ((slot, one) for slot, one in running.items() if not one.is_prefilled)
+        for slot, newcomer in islice(newcomers, 1):
+            self.prefill(slot, newcomer)
+        ready = {slot: one for slot, one in running.items() if one.is_prefilled}
+        return self.decode(ready) if ready else {}
 
     def prefill(self, slot: int, sequence: Sequence) -> None:
         """Cache the next piece of a sequence, up to its last id but one."""
@@ -72,12 +84,19 @@ class LlamaRunner:
 
     def _seat(self, slot: int, sequence: Sequence) -> None:
         """Make the row of ``slot`` hold ids of ``sequence`` only."""
-        previous = self._seated.get(slot)
-        if previous is sequence:
+        if self._seated.get(slot) is sequence:
             return
-        held = previous.ids[: previous.cached] if previous else []
-        sequence.reuse(_common_prefix(held, sequence.ids[:-1]))
-        self.context.forget(slot, sequence.cached)
+        wanted = sequence.ids[:-1]
+        common = {
+            at: _common_prefix(one.ids[: one.cached], wanted) for at, one in self._seated.items()
+        }
+        own = common.get(slot, 0)
+        lender = max(common, key=lambda at: common[at], default=slot)
+        if common.get(lender, 0) >= own + WORTH_COPYING_TOKENS:
+            self.context.copy(lender, slot)
+            own = common[lender]
+        sequence.reuse(own)
+        self.context.forget(slot, own)
         self._seated[slot] = sequence
 
 
