@@ -44,6 +44,8 @@ def _gguf(name: str, bits: float, method: str) -> Recipe:
 _LLM_INT8 = "bitsandbytes LLM.int8(): rows of int8 with a scale each; columns with outliers in FP16"
 _IN_BLOCKS = "in blocks of 64 with an FP32 scale each"
 
+_INTEGERS = "torch's own kernels: groups of 32 integers with a BF16 scale and a BF16 zero"
+
 #: By name, in the order of the table; FP16 is what every percentage refers to.
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
@@ -53,6 +55,7 @@ RECIPES: Mapping[str, Recipe] = {
         _torch("bf16", "Original BF16", 16, "bfloat16"),
         _torch("int8", "8-bit INT8", 8, _LLM_INT8),
         _torch("nf4", "4-bit INT4 (NF4)", 4.5, f"bitsandbytes NormalFloat4 {_IN_BLOCKS}"),
+        _torch("int4-fast", "4-bit INT4 (groups)", 5.0, _INTEGERS),
         _torch("fp4", "4-bit FP4", 4.5, f"bitsandbytes FP4 {_IN_BLOCKS}"),
         _torch("nf4-dq", "4-bit NF4 + DQ", 4.127, "NF4 with scales quantized to 8 bits in turn"),
         _gguf("q8_0", 8.5, "blocks of 32 int8 with an FP16 scale"),
@@ -71,7 +74,7 @@ REFERENCE = "fp16"
 
 def find_recipe(name: str) -> Recipe:
     """The recipe ``name``, in any case. Raises ArtifactError, which names the nearest."""
-    recipe = RECIPES.get(name.lower().replace("int4", "nf4"))
+    recipe = RECIPES.get({"int4": "nf4"}.get(name.lower(), name.lower()))
     if recipe is not None:
         return recipe
     near = get_close_matches(name.lower(), RECIPES, n=1, cutoff=0.3)

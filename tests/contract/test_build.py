@@ -67,7 +67,7 @@ def test_every_recipe_gives_an_artifact_that_is_served(
     engine.close()
 
 
-@pytest.mark.parametrize("name", ["int8", "nf4", "nf4-dq", "fp4", "bf16", "fp16"])
+@pytest.mark.parametrize("name", ["int8", "nf4", "int4-fast", "nf4-dq", "fp4", "bf16", "fp16"])
 def test_an_artifact_gives_the_logits_of_quantizing_on_the_fly(
     tiny: Artifact, state_dir: Path, name: str
 ) -> None:

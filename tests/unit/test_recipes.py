@@ -13,7 +13,7 @@ LLAMA_7B = Layout(layers=32, grouped=1, tied=False)
 
 
 def test_every_recipe_of_the_workshop_is_there() -> None:
-    names = "fp16 fp32 bf16 int8 nf4 fp4 nf4-dq q8_0 q4_0 q4_1 q4_k_m"
+    names = "fp16 fp32 bf16 int8 nf4 int4-fast fp4 nf4-dq q8_0 q4_0 q4_1 q4_k_m"
     assert list(RECIPES) == names.split()
 
 
@@ -38,6 +38,7 @@ def test_a_name_that_is_wrong_gets_the_nearest_one(name: str, meant: str) -> Non
 def test_case_does_not_matter_and_int4_is_nf4() -> None:
     assert find_recipe("Q4_K_M").name == "q4_k_m"
     assert find_recipe("int4").name == "nf4"
+    assert find_recipe("INT4-fast").name == "int4-fast"
 
 
 @pytest.mark.parametrize(

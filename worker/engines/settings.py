@@ -6,9 +6,13 @@ from pathlib import Path
 
 
 class Quantization(StrEnum):
-    """The precision of the weights in memory; INT4 is NF4, DQ has quantized scales too."""
+    """The precision of the weights in memory; INT4 is NF4, DQ has quantized scales too.
+
+    INT4_FAST is integers in groups, by torch's own kernels.
+    """
 
     INT4 = "int4"
+    INT4_FAST = "int4-fast"
     NF4 = "nf4"
     NF4_DQ = "nf4-dq"
     FP4 = "fp4"
@@ -35,8 +39,12 @@ class EngineSettings:
     """The knobs of an engine; the worker's settings fill them in.
 
     ``context_size`` is in tokens per slot; ``gpu_memory_fraction`` 0..1 is enforced on
-    CUDA; ``n_batch`` is the number of prompt tokens prefilled at once; ``scoring`` makes room
-    for the logits of every one of them, which the workshop asks for.
+    CUDA; ``cuda_graphs`` records the decode step there; in INT8, activations beyond
+    ``int8_threshold`` are computed in FP16 (0: none are, and the step can be recorded);
+    ``n_batch`` is the number of prompt tokens prefilled at once; ``scoring`` makes room
+    for the logits of every one of them, which the workshop asks for. With a file as
+    ``autotune_cache`` llamacpp measures how many threads are best, and remembers it there;
+    ``llamacpp_library`` is a libllama.so to use instead of xllamacpp's.
     ``echo_tokens_per_second`` 0 is as fast as possible; while ``echo_fail_file`` or
     ``echo_hang_file`` exists, the echo engine fails or hangs.
     """
@@ -50,7 +58,11 @@ class EngineSettings:
     use_mlock: bool = False
     use_mmap: bool = True
     f16_kv: bool = True
+    autotune_cache: Path | None = None
+    llamacpp_library: Path | None = None
     gpu_memory_fraction: float = 0.9
+    cuda_graphs: bool = True
+    int8_threshold: float = 6.0
     scoring: bool = False
     upstream: UpstreamSettings = UpstreamSettings()
     echo_tokens_per_second: float = 0.0

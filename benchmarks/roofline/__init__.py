@@ -1,0 +1,1 @@
+"""What ``benchmarks.gpu`` measures: how near decoding comes to what the memory can deliver."""
