@@ -32,9 +32,9 @@ def create_celery(redis_url: str, queues: Sequence[str] = JOB_QUEUES) -> Celery:
         broker_transport_options={
             "queue_order_strategy": "common.queues.PriorityCycle",
             "priority_steps": [0],
-            "visibility_timeout": 60,
-            "unacked_restore_interval": 5,
-            "unacked_restore_throttle": 1,
+            # Kombu's own record of who holds which message would cost a job two round trips,
+            # to save bells that maintenance rings again anyhow.
+            "ack_emulation": False,
             "socket_timeout": 5,
             "socket_connect_timeout": 2,
             "socket_keepalive": True,

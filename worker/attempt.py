@@ -186,7 +186,8 @@ class Attempts:
 
         def on_tokens(tokens: list[Token]) -> None:
             lease.add(tokens)
-            self._wake_writer()
+            if lease.is_urgent:
+                self._wake_writer()
             self._metrics.tokens.made(len(tokens), self._mount.busy_slots())
 
         return model.engine.generate(request, on_tokens, lease.cancelled)

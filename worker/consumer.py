@@ -1,9 +1,38 @@
 """Celery's own worker, run inside one of our processes."""
 
+import time
+from typing import Any
+
 from celery import Celery, signals
 
 from worker.pool import PoolHooks, pool_class
 from worker.strict import StrictConsumer
+
+#: How long events of tasks gather.
+TELL_SECONDS = 0.5
+
+
+class PatientConsumer(StrictConsumer):
+    """Tells of its tasks, for Flower, a moment later and of many at once: no job waits for that."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._told_by = 0.0
+
+    def on_send_event_buffered(self) -> None:
+        """An event is to be sent; called from any thread."""
+        now = time.monotonic()
+        if self.hub and now >= self._told_by:
+            self._told_by = now + TELL_SECONDS
+            self.hub.call_soon(self._tell_later)
+
+    def stop(self) -> None:
+        """End, with everything told."""
+        self._flush_events()
+        super().stop()
+
+    def _tell_later(self) -> None:
+        self.hub.call_later(TELL_SECONDS, self._flush_events)
 
 
 def run_celery(app: Celery, name: str, hooks: PoolHooks, concurrency: int) -> int:
@@ -12,7 +41,7 @@ def run_celery(app: Celery, name: str, hooks: PoolHooks, concurrency: int) -> in
     worker = app.Worker(
         hostname=name,
         pool_cls=pool_class(hooks),
-        consumer_cls=StrictConsumer,
+        consumer_cls=PatientConsumer,
         concurrency=concurrency,
         task_events=True,
         without_gossip=True,

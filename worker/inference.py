@@ -1,5 +1,6 @@
 """The inference worker: builds its parts, then takes jobs until it is told to stop."""
 
+import sys
 import uuid
 from functools import partial
 from threading import Event, Thread
@@ -35,6 +36,10 @@ from worker.traced import traced
 from worker.writer import Writer
 
 log = structlog.get_logger()
+
+#: How long a thread may keep the interpreter from the others. The engine's comes back from the
+#: model many times a second, and Python's 5 ms would be a quarter of a step.
+SWITCH_SECONDS = 0.0005
 
 
 class InferenceWorker:
@@ -78,6 +83,7 @@ class InferenceWorker:
 
     def run(self) -> int:
         """Load the model, take jobs until SIGTERM, drain; return the exit status."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._server.start(self._why_dead, self._why_unready)
         self._keeper.start(self._redis)
         self._writer.start()

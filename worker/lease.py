@@ -26,6 +26,7 @@ class Claim:
     late_is_expired: bool  #: what ends it first is its deadline, not its timeout
     queued_ms: int = 0  #: when it entered its queue for this attempt, by the server's clock
     claimed_ms: int = 0
+    followed: bool = False  #: somebody reads the tokens as they come
 
 
 class Lease:
@@ -36,6 +37,7 @@ class Lease:
         self.cancelled = Event()  #: tells the engine to stop
         self.lost = False  #: somebody else decided about the job
         self.released = False  #: this worker is to give the job back
+        self.followed = claim.followed  #: somebody reads the tokens as they come
         self.lost_at = 0.0  #: when ``lost`` became true, by time.monotonic()
         self._claimed_at = time.monotonic()
         self.end_at = self._claimed_at + claim.seconds_left  #: in seconds of time.monotonic()
@@ -66,6 +68,11 @@ class Lease:
         """All generated ids so far, those of earlier attempts first."""
         with self._lock:
             return (*self.claim.resumed_ids, *(token.id for token in self._tokens))
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether new tokens should be stored at once: to be read, or as a sign of life."""
+        return self.followed or self._stored == self._base
 
     def add(self, tokens: list[Token]) -> None:
         """Take new tokens from the engine."""

@@ -56,6 +56,7 @@ class Ledger:
             late_is_expired=0 < job.deadline_ms <= end_by,
             queued_ms=int(raw.get("queued_ms") or claimed_ms),
             claimed_ms=claimed_ms,
+            followed=bool(raw.get("followed")),
         )
 
     def ring(self, job_id: str) -> None:

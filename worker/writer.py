@@ -1,7 +1,9 @@
 """Sends new tokens to the record: all slots in one pipeline, off the engine's thread.
 
-While a pipeline is on its way tokens gather, so the chunks grow with the load. While Redis
-is away they gather too, and go out when it is back.
+Tokens that somebody reads as they come go at once, with those of the slots that step together;
+so does the first token of an attempt. The others gather for a moment: every round trip takes
+time from the model's threads. What is unsent when a worker dies is made again. While Redis is
+away tokens gather, too, and go out when it is back.
 """
 
 from collections.abc import Callable
@@ -15,6 +17,10 @@ from worker.lease import Lease
 
 log = structlog.get_logger()
 
+#: How long the first token of a step waits for those of the other slots.
+STEP_SECONDS = 0.001
+#: How long tokens gather that nobody reads yet.
+GATHER_SECONDS = 0.1
 _RETRY_SECONDS = 0.5
 
 
@@ -37,13 +43,14 @@ class Writer:
         self._work.set()
 
     def wake(self) -> None:
-        """Say that there are new tokens; returns at once."""
+        """Say that there are new tokens that cannot wait; returns at once."""
         self._work.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._work.wait()
-            self._work.clear()
+            if self._work.wait(GATHER_SECONDS if self._held() else None):
+                self._stop.wait(STEP_SECONDS)
+                self._work.clear()
             try:
                 self.flush()
             except RedisError as error:
@@ -59,8 +66,9 @@ class Writer:
         answers = self._scripts.pipeline(
             ("append", (lease.job_id, lease.token, *chunk)) for lease, chunk in chunks
         )
-        for (lease, _), (word, stored) in zip(chunks, answers, strict=True):
+        for (lease, _), (word, stored, *followed) in zip(chunks, answers, strict=True):
             if word == "lost":
                 lease.lose()
             else:
                 lease.acknowledge(stored)
+                lease.followed = bool(followed)

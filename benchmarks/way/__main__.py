@@ -1,44 +1,36 @@
 """``python -m benchmarks.way``: what the way of a job costs, beside stock Celery and taskiq.
 
-Clients in a closed loop ask for work that takes a known time, and wait for the answer; what they
-waited longer is the way. All services run at once, and are asked in turn.
+Clients in a closed loop ask for work and wait for the answer; what they waited longer than the
+work itself took, as it measured, is the way. All services run at once, and are asked in turn.
 """
 
-import json
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from statistics import quantiles
+from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import httpx
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from benchmarks.chaos.service import Service
-from benchmarks.chaos.settings import inherited
 from benchmarks.pairs import ratio
-from benchmarks.processes import Process
-from benchmarks.valkey import ValkeyServer
-from benchmarks.waiting import wait_until
-from cli.ports import any_free
-from quantization.measure.machine import command, machine, versions
+from benchmarks.rows import Row, save
+from benchmarks.way.asks import ours
+from benchmarks.way.delays import delays_of, read_streams
+from benchmarks.way.services import running_peers, running_service
+from benchmarks.way.stages import overhead_seconds, percentiles, stage_lines, stage_table
+from benchmarks.way.stamps import MADE, Stamps, read_stamps
 
-REPORT = Path(__file__).parents[2] / "docs" / "benchmarks" / "way.json"
-ROOT = Path(__file__).parents[2]
-TOKENS, TOKENS_PER_SECOND = 10, 200
-WORK_SECONDS = TOKENS / TOKENS_PER_SECOND
-PROMPT = "Explain the sentiment of AAPL to a careful reader."
-#: Milliseconds at most, and the part of stock Celery's overhead.
-GOALS = {"p50_ms": 15.0, "p99_ms": 50.0, "celery": 1 / 3}
+OURS = "caravan"
+#: Milliseconds at most.
+MOST_P50, MOST_P99, MOST_TOKEN_P50 = 15.0, 50.0, 5.0
+#: The part of a peer's overhead, at most.
+MOST_OF = {"celery": 1 / 3}
 
-Ask = Callable[[], float]
+#: Overheads in seconds by service, a list for each turn.
+Turns = Mapping[str, list[list[float]]]
 
 
 class WayBenchSettings(BaseSettings):
@@ -46,147 +38,103 @@ class WayBenchSettings(BaseSettings):
 
     model_config = {"env_prefix": "WAY_BENCH_"}
 
-    rounds: int = Field(7, ge=1)
+    rounds: int = Field(10, ge=1)
     jobs: int = Field(60, ge=3, description="of a turn")
     concurrency: int = Field(3, ge=1)
+    tokens: int = Field(10, ge=1, description="of a job")
+    tokens_per_second: float = Field(200, gt=0, description="of a slot")
+    stream_tokens: int = Field(400, ge=1, description="of a stream whose delays are measured")
+    streams: int = Field(6, ge=1, description="how many, CONCURRENCY at a time")
+
+    @property
+    def work_seconds(self) -> float:
+        """What a job of ours takes, and one of the others."""
+        return self.tokens / self.tokens_per_second
 
 
 def main() -> int:
     """Measure, save and print; exit status 1 where a goal is missed."""
     settings = WayBenchSettings()
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="way-bench-")))
-        ways = stack.enter_context(_running(directory))
-        turns = _in_turn(ways, settings)
-    rows = {name: _row(turns["caravan"], found) for name, found in turns.items()}
-    result = {
-        "command": command(),
-        "machine": machine(),
-        "versions": versions(),
-        "settings": settings.model_dump() | {"work_seconds": WORK_SECONDS},
-        "goals": GOALS,
-        "overhead": rows,
-    }
-    REPORT.write_text(json.dumps(result, indent=1) + "\n")
-    for name, row in rows.items():
-        print(_line(name, row))  # noqa: T201
-    ours, celery = rows["caravan"], rows["celery"]
-    good = ours["p50_ms"] <= GOALS["p50_ms"] and ours["p99_ms"] <= GOALS["p99_ms"]
-    return 0 if good and celery["p50"]["median"] <= GOALS["celery"] else 1
-
-
-@contextmanager
-def _running(directory: Path) -> Iterator[Mapping[str, Ask]]:
-    """Each way by its name: a call asks for the work and returns the seconds it took too long."""
-    valkey = ValkeyServer(directory)
-    valkey.start()
-    service = Service(directory, valkey, ECHO_TOKENS_PER_SECOND=str(TOKENS_PER_SECOND))
-    others: list[Process] = []
-    try:
-        service.start(workers=1)
-        ways = {"caravan": _ours(service)}
-        for name, worker in _WORKERS.items():
-            port = any_free()
-            program = ["-m", "uvicorn", "--factory", f"benchmarks.way.work:create_{name}_service"]
-            program += ["--port", str(port), "--no-access-log", "--log-level", "warning"]
-            environment = inherited() | {
-                "PYTHONPATH": str(ROOT),
-                "REDIS_URL": valkey.url.replace("/0", f"/{1 + len(others)}"),
-                "WORK_SECONDS": str(WORK_SECONDS),
-            }
-            for role, command_line in (("service", program), ("worker", worker)):
-                log = directory / f"{name}-{role}.log"
-                others.append(Process(name, [sys.executable, *command_line], log, environment))
-            ways[name] = _theirs(f"http://127.0.0.1:{port}/work")
-        for ask in ways.values():
-            wait_until(partial(_works, ask), 60, "the first answer")
-        yield ways
-    finally:
-        for process in others:
-            process.kill()
-        service.stop()
-
-
-_WORKERS = {
-    "celery": ["-m", "benchmarks.way.celery_worker"],
-    "taskiq": [
-        *("-m", "taskiq", "worker", "benchmarks.way.work:create_broker", "--no-parse"),
-        *("--workers", "1", "--max-async-tasks", "3", "--log-level", "WARNING"),
-    ],
-}
-
-
-def _ours(service: Service) -> Ask:
-    """``POST /generate`` that waits; the engine's own time is what the job says of it."""
-    client = httpx.Client(
-        base_url=service.base_url,
-        headers={"Authorization": f"Bearer {service.token()}", "Prefer": "wait=30"},
-        trust_env=False,
-        timeout=60,
+    with TemporaryDirectory(prefix="way-bench-") as name:
+        way, stages, delays = _measure(Path(name), settings)
+    print(stage_lines(stages))  # noqa: T201
+    return save(
+        "way",
+        settings,
+        [*_rows(way), _limit("delay of a token to its reader, p50", delays, 50, MOST_TOKEN_P50)],
+        overhead_ms={name: percentiles(_all_ms(turns)) for name, turns in way.items()},
+        token_delay_ms=percentiles(delays),
+        stages=stages,
     )
-    body = {"prompt": PROMPT, "max_tokens": TOKENS}
-
-    def ask() -> float:
-        started = time.perf_counter()
-        job = client.post("/generate", json=body).raise_for_status().json()
-        took = time.perf_counter() - started
-        if job["status"] != "completed":
-            raise RuntimeError(f"the job is {job['status']}")
-        return took - WORK_SECONDS
-
-    return ask
 
 
-def _theirs(url: str) -> Ask:
-    client = httpx.Client(trust_env=False, timeout=60)
+def _measure(
+    directory: Path, settings: WayBenchSettings
+) -> tuple[Turns, list[dict[str, Any]], list[float]]:
+    """Everybody's overheads, the stages of ours, and the delays of tokens in milliseconds."""
+    path, per_second = directory / "stamps", settings.tokens_per_second
+    with running_service(directory, path, per_second) as service:
+        token = service.token()
+        ask = ours(service.base_url, token, settings.tokens, Stamps(path))
+        with running_peers(directory, service.valkey, settings.work_seconds) as peers:
+            answered = _in_turn({OURS: ask, **peers}, settings)
+        streams = read_streams(
+            *(service.base_url, token, settings.stream_tokens),
+            *(settings.streams, settings.concurrency),
+        )
+    jobs = read_stamps(path, lambda place: not place.startswith(MADE))
+    emitted = read_stamps(path, lambda place: place.startswith(MADE))
+    mine = [[jobs[str(job_id)] for job_id in turn] for turn in answered.pop(OURS)]
+    way: dict[str, list[list[float]]] = {OURS: [list(map(overhead_seconds, turn)) for turn in mine]}
+    way |= {name: [list(map(float, turn)) for turn in turns] for name, turns in answered.items()}
+    return way, stage_table(job for turn in mine for job in turn), delays_of(streams, emitted)
 
-    def ask() -> float:
-        started = time.perf_counter()
-        client.post(url, json={"prompt": PROMPT}).raise_for_status()
-        return time.perf_counter() - started - WORK_SECONDS
 
-    return ask
-
-
-def _works(ask: Ask) -> bool:
-    try:
-        ask()
-    except httpx.HTTPError:
-        return False
-    return True
-
-
-def _in_turn(ways: Mapping[str, Ask], settings: WayBenchSettings) -> dict[str, list[list[float]]]:
-    """Overheads in seconds, a list for each turn; the first round warms up and is left out."""
-    turns: dict[str, list[list[float]]] = {name: [] for name in ways}
+def _in_turn(
+    asks: Mapping[str, Callable[[], str | float]], settings: WayBenchSettings
+) -> dict[str, list[list[str | float]]]:
+    """What each answered, a list for each turn; the first round warms up and is left out."""
+    answered: dict[str, list[list[str | float]]] = {name: [] for name in asks}
     with ThreadPoolExecutor(settings.concurrency) as clients:
         for turn in range(settings.rounds + 1):
-            for name, ask in ways.items():
+            for name, ask in asks.items():
                 asked = [clients.submit(ask) for _ in range(settings.jobs)]
                 found = [future.result() for future in asked]
                 if turn:
-                    turns[name].append(found)
-    return turns
+                    answered[name].append(found)
+    return answered
 
 
-def _row(ours: list[list[float]], theirs: list[list[float]]) -> dict[str, Any]:
-    """Percentiles over all turns, and how ours compare turn by turn."""
-    cuts = quantiles([seconds for turn in theirs for seconds in turn], n=100)
-    medians = [[quantiles(turn, n=2)[0] for turn in turns] for turns in (ours, theirs)]
-    return {
-        "p50_ms": cuts[49] * 1e3,
-        "p90_ms": cuts[89] * 1e3,
-        "p99_ms": cuts[98] * 1e3,
-        "p50": asdict(ratio(*medians)),
-    }
+def _all_ms(turns: list[list[float]]) -> list[float]:
+    return [seconds * 1e3 for turn in turns for seconds in turn]
 
 
-def _line(name: str, row: Mapping[str, Any]) -> str:
-    spread = row["p50"]
-    return (
-        f"{name:>8}: p50 {row['p50_ms']:.1f} ms, p90 {row['p90_ms']:.1f}, p99 {row['p99_ms']:.1f}; "
-        f"ours / this {spread['median']:.2f} ({spread['low']:.2f} to {spread['high']:.2f})"
-    )
+def _rows(way: Turns) -> list[Row]:
+    """The limits on our overhead, and how it compares with each peer's turn by turn."""
+    mine, peers = _all_ms(way[OURS]), [name for name in way if name != OURS]
+    medians = {name: [median(turn) for turn in turns] for name, turns in way.items()}
+    rows = [
+        _limit("overhead of a job, p50", mine, 50, MOST_P50),
+        _limit("overhead of a job, p99", mine, 99, MOST_P99),
+    ]
+    for name in peers:
+        beside, most = ratio(medians[OURS], medians[name]), MOST_OF.get(name)
+        rows.append(
+            Row(
+                f"overhead of a job, p50, beside {name}",
+                f"{median(mine):.1f} ms",
+                f"{name} {median(_all_ms(way[name])):.1f} ms",
+                beside,
+                f"<= {most:.2f}" if most else "",
+                most is None or beside.median <= most,
+            )
+        )
+    return rows
+
+
+def _limit(what: str, found_ms: list[float], percentile: int, most_ms: float) -> Row:
+    found = percentiles(found_ms)[f"p{percentile}"]
+    return Row(what, f"{found:.1f} ms", "", None, f"<= {most_ms:g} ms", found <= most_ms)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The same work behind other queues: a service that hands a job over and waits for its end."""
+"""The same work behind other queues: a service that hands a job over and waits for its end.
+
+The work says how many seconds it really took, and the service answers with that.
+"""
 
 import asyncio
 import time
@@ -30,9 +33,10 @@ def create_celery() -> Celery:
     settings = WaySettings()
     app = Celery("way", broker=settings.redis_url, backend=settings.redis_url)
 
-    def work(prompt: str) -> int:
+    def work(_: str) -> float:
+        began = time.perf_counter()
         time.sleep(settings.work_seconds)
-        return len(prompt)
+        return time.perf_counter() - began
 
     app.task(work, name="work")
     return app
@@ -45,9 +49,10 @@ def create_broker() -> AsyncBroker:
     broker = ListQueueBroker(settings.redis_url).with_result_backend(results)
 
     @broker.task(task_name="work")
-    async def work(prompt: str) -> int:
+    async def work(_: str) -> float:
+        began = time.perf_counter()
         await asyncio.sleep(settings.work_seconds)
-        return len(prompt)
+        return time.perf_counter() - began
 
     return broker
 
@@ -57,8 +62,8 @@ def create_celery_service() -> FastAPI:
     app, celery = FastAPI(), create_celery()
 
     @app.post("/work")
-    def work(body: Body) -> int:
-        answer: int = celery.tasks["work"].apply_async((body.prompt,)).get(timeout=30)
+    def work(body: Body) -> float:
+        answer: float = celery.tasks["work"].apply_async((body.prompt,)).get(timeout=30)
         return answer
 
     return app
@@ -70,10 +75,10 @@ def create_taskiq_service() -> FastAPI:
     app = FastAPI(on_startup=[broker.startup], on_shutdown=[broker.shutdown])
 
     @app.post("/work")
-    async def work(body: Body) -> int:
+    async def work(body: Body) -> float:
         task = await broker.find_task("work").kiq(body.prompt)  # type: ignore[union-attr]
         done = await task.wait_result(check_interval=0.002, timeout=30)
-        answer: int = done.return_value
+        answer: float = done.return_value
         return answer
 
     return app

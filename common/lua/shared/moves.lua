@@ -5,7 +5,8 @@ local IDEMPOTENCY_MS = 24 * 3600 * 1000
 local STREAM_LINGER_MS = 60 * 1000
 -- Fields that mean nothing once a job has ended.
 local TRANSIENT = { 'token', 'worker', 'claimed_ms', 'queued_ms', 'rung_ms', 'not_before_ms',
-  'queue_ttl_ms', 'timeout_ms', 'tokens_at_kill', 'asked_back', 'tag', 'charged', 'rings', 'yields' }
+  'queue_ttl_ms', 'timeout_ms', 'tokens_at_kill', 'asked_back', 'tag', 'charged', 'rings', 'yields',
+  'followed' }
 
 -- Void the lease: whoever holds the token can write no more, and is told at once.
 local function void(id, job)

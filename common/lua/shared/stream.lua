@@ -23,29 +23,41 @@ local function pack(ids)
   end))
 end
 
--- Append a chunk to the stream if it is the next one.
+-- Of a record, what append_chunk needs: a record has a prompt, too, and is read with every step.
+local STEP_FIELDS = { 'status', 'token', 'tokens', 'logprob_sum', 'decode_ms', 'first_token_ms',
+  'followed' }
+
+local function running_job(id)
+  local job = {}
+  for i, value in ipairs(redis.call('HMGET', 'job:' .. id, unpack(STEP_FIELDS))) do
+    job[STEP_FIELDS[i]] = value or nil
+  end
+  return job
+end
+
+-- Append a chunk to the stream if it is the next one, and publish it if somebody follows the job.
 -- Returns the tokens stored; the caller compares them with what it has.
 local function append_chunk(id, job, chunk, now)
   local stored = number_of(job, 'tokens')
   if chunk.count == 0 or chunk.offset ~= stored then return stored end
-  local after = stored + chunk.count
-  local fields = { 'text', chunk.text, 'ids', chunk.ids, 'lengths', chunk.lengths }
-  local event = { id = id, offset = stored, tokens = chunk.count, text = chunk.text,
-    lengths = chunk.lengths }
-  if chunk.logprobs ~= '' then
-    fields[7], fields[8] = 'logprobs', chunk.logprobs
-    event.logprobs = chunk.logprobs
-  end
-  redis.call('XADD', 'ev:' .. id, int(after) .. '-0', unpack(fields))
-  local key = 'job:' .. id
-  redis.call('HSET', key, 'tokens', int(after))
+  local after = int(stored + chunk.count)
+  local entry = { 'text', chunk.text, 'ids', chunk.ids, 'lengths', chunk.lengths }
+  if chunk.logprobs ~= '' then entry[7], entry[8] = 'logprobs', chunk.logprobs end
+  redis.call('XADD', 'ev:' .. id, after .. '-0', unpack(entry))
+  local facts = { 'tokens', after, 'decode_ms', int(number_of(job, 'decode_ms') + chunk.decode_ms),
+    'first_token_ms', job.first_token_ms or int(now) }
   if chunk.logprob_sum ~= '' then
-    redis.call('HINCRBYFLOAT', key, 'logprob_sum', chunk.logprob_sum)
+    local sum = number_of(job, 'logprob_sum') + tonumber(chunk.logprob_sum)
+    facts[7], facts[8] = 'logprob_sum', string.format('%.17g', sum)
   end
-  redis.call('HINCRBY', key, 'decode_ms', chunk.decode_ms)
-  redis.call('HSETNX', key, 'first_token_ms', int(now))
-  redis.call('PUBLISH', 'events', cjson.encode(event))
-  return after
+  redis.call('HSET', 'job:' .. id, unpack(facts))
+  if job.followed then
+    local event = { id = id, offset = stored, tokens = chunk.count, text = chunk.text,
+      lengths = chunk.lengths }
+    if chunk.logprobs ~= '' then event.logprobs = chunk.logprobs end
+    redis.call('PUBLISH', 'events', cjson.encode(event))
+  end
+  return tonumber(after)
 end
 
 -- ARGV[from ..]: offset, count, text, ids, lengths, logprob_sum, decode_ms, logprobs.
@@ -53,6 +65,6 @@ local function chunk_from(from)
   return {
     offset = tonumber(ARGV[from]), count = tonumber(ARGV[from + 1]), text = ARGV[from + 2],
     ids = ARGV[from + 3], lengths = ARGV[from + 4], logprob_sum = ARGV[from + 5],
-    decode_ms = ARGV[from + 6], logprobs = ARGV[from + 7] or '',
+    decode_ms = tonumber(ARGV[from + 6]), logprobs = ARGV[from + 7] or '',
   }
 end
