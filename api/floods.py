@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from api.admission import Pace
 from api.verdicts import Verdict, raise_refusal
 
 #: Seconds for which a refusal is remembered at most.
@@ -35,7 +34,7 @@ class Floods:
             del self._refused[user]
             return
         left = max(1, verdict.wait_ms - int(elapsed * 1000))
-        raise_refusal(replace(verdict, wait_ms=left), Pace())
+        raise_refusal(replace(verdict, wait_ms=left))
 
     def note(self, user: str, verdict: Verdict) -> None:
         """Remember what the submit script said to ``user``, if it was this."""

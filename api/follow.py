@@ -14,12 +14,13 @@ from redis.exceptions import RedisError
 from api.jobs import Jobs
 from api.problems import JobGone, JobNotFound
 from api.views import Snapshot
-from api.watch import Waiter, Watcher
+from api.waiter import Hears, Waiter
+from api.watch import Watcher
 from common.events import Chunk, tail_of
 from common.job import JobStatus
 
-#: Seconds between two looks at the position of a waiting job.
-TICK_SECONDS = 1.0
+#: Seconds between two looks at a store that is away.
+RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,43 +83,34 @@ class Follower:
         self._job_id = job_id
         self.offset = offset
         self._begun = False
-        self._waiting = False
         self._shown: tuple[str, int] | None = None
-        self._moves = -1
         self._outage_began: float | None = None
 
     async def events(self) -> AsyncGenerator[Told]:
         """Until the job has ended; a Chunk begins where the one before it ended."""
         silence = self._patience.keepalive_seconds
-        with self._watcher.watch(self._job_id, chunks=True) as waiter:
-            last = time.monotonic()
-            while True:
+        with self._watcher.watch(self._job_id, Hears.ALL) as waiter:
+            last, over = time.monotonic(), False
+            while not over:
                 told = await self._step(waiter, last + silence)
+                over = bool(told) and isinstance(told[-1], (Ended, Lost))
                 if not told and time.monotonic() - last >= silence:
                     told = [Silence()]
-                for one in told:
-                    yield one
+                while told:  # a stream may be silent for long: it keeps nothing that was told
+                    yield told.pop(0)
                     last = time.monotonic()
-                if told and isinstance(told[-1], (Ended, Lost)):
-                    return
 
     async def _step(self, waiter: Waiter, keepalive_at: float) -> list[Told]:
         if waiter.stale:
             return await self._heal(waiter)
-        patience = keepalive_at - time.monotonic()
-        event = await waiter.next(min(patience, TICK_SECONDS) if self._waiting else patience)
-        if isinstance(event, Chunk):
-            return self._follow(event, waiter)
-        if event is not None or (self._waiting and self._moves != self._watcher.moves):
-            waiter.spoil()
-        return []
-
-    def _follow(self, chunk: Chunk, waiter: Waiter) -> list[Told]:
-        if chunk.offset == self.offset:
-            return self._take(chunk)
-        if chunk.after > self.offset:  # a gap, or a chunk that must be cut
-            waiter.spoil()
-        return []
+        told: list[Told] = []
+        for event in await waiter.heard(keepalive_at - time.monotonic()):
+            if not isinstance(event, Chunk) or event.after > self.offset != event.offset:
+                waiter.spoil()  # a change of state, a gap, or a chunk that must be cut
+                break
+            if event.offset == self.offset:
+                told += self._take(event)
+        return told
 
     def _take(self, chunk: Chunk) -> list[Told]:
         self.offset = chunk.after
@@ -127,23 +119,23 @@ class Follower:
     async def _heal(self, waiter: Waiter) -> list[Told]:
         """Read the store and say what is new; keep on through an outage."""
         waiter.settle()
-        self._moves = self._watcher.moves
         try:
-            async with self._watcher.healing:
-                seen = await self._jobs.read_after(self._user, self._job_id, self.offset)
+            if not self._begun:
+                await self._jobs.follow(self._job_id)
+            seen = await self._jobs.read_after(self._user, self._job_id, self.offset)
         except RedisError:
             waiter.spoil()
             return await self._endure()
         except (JobGone, JobNotFound) as problem:
             return [Lost(problem.code, str(problem.detail))]
         self._outage_began = None
+        waiter.shows_place = seen[0].job.status is JobStatus.QUEUED
         return self._tell(*seen)
 
     def _tell(self, snapshot: Snapshot, chunks: list[Chunk]) -> list[Told]:
         job = snapshot.job
         if not self._begun:
             self._begun, self.offset = True, min(self.offset, job.tokens)
-        self._waiting = job.status is JobStatus.QUEUED
         told = self._place(snapshot)
         for chunk in chunks:
             told += self._take(chunk)
@@ -164,5 +156,5 @@ class Follower:
         self._outage_began = self._outage_began or now
         if now - self._outage_began >= self._patience.outage_seconds:
             return [Lost("redis-unavailable", "The job store is away: resume later.")]
-        await asyncio.sleep(TICK_SECONDS)
+        await asyncio.sleep(RETRY_SECONDS)
         return []

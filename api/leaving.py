@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Any, TypeVar
 
 from prometheus_client import Gauge
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from api.identity.vigil import Vigil
 from api.limits import TooManyStreams
 from api.problems import Unauthorized
 
@@ -26,36 +27,61 @@ async def while_connected(scope: Scope, receive: Receive, work: Coroutine[Any, A
     It is stopped with Unauthorized soon after the client has lost its right to the answer.
     The body of the request must have been read.
     """
-    with _vigil(scope) as ended:
-        working = asyncio.create_task(work)
-        leaving = asyncio.create_task(_left(receive))
-        ending = asyncio.create_task(ended.wait())
-        tasks = (working, leaving, ending)
+    stop = _Stop()
+    with _vigil(scope, stop.lost_right):
+        leaving = asyncio.create_task(_left(receive, stop))
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                raise _lost_right() if ended.is_set() else ClientLeft
-            return working.result()
+            return await work
+        except asyncio.CancelledError:
+            stop.explain()
+            raise
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            leaving.cancel()
 
 
-@contextmanager
-def _vigil(scope: Scope) -> Iterator[asyncio.Event]:
+class _Stop:
+    """Ends the task that made it, for a reason: one task less than waiting for both would take."""
+
+    __slots__ = ("_because", "_task")
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._because: Exception | None = None
+
+    def left(self) -> None:
+        """The client is gone."""
+        self._end(ClientLeft())
+
+    def lost_right(self) -> None:
+        """The client may not have the answer any more."""
+        self._end(
+            Unauthorized("You may not see this any more: log in again.", error="invalid_token")
+        )
+
+    def explain(self) -> None:
+        """Raise the reason, unless somebody else has cancelled the task too."""
+        if self._because is not None and self._task and self._task.uncancel() == 0:
+            raise self._because from None
+
+    def _end(self, because: Exception) -> None:
+        if self._because is None and self._task:
+            self._because = because
+            self._task.cancel()
+
+
+def _vigil(scope: Scope, lost_right: Callable[[], None]) -> AbstractContextManager[None]:
     """Over who asks; one that never ends where anybody may."""
     who = scope["state"].get("principal")
     if who is None:
-        yield asyncio.Event()
-        return
-    with scope["app"].state.caravan.vigil.over(who) as ended:
-        yield ended
+        return nullcontext()
+    vigil: Vigil = scope["app"].state.caravan.vigil
+    return vigil.over(who, lost_right)
 
 
-async def _left(receive: Receive) -> None:
+async def _left(receive: Receive, stop: _Stop) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    stop.left()
 
 
 class EventStream(Response):
@@ -104,10 +130,6 @@ class EventStream(Response):
             async for body in frames:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _lost_right() -> Unauthorized:
-    return Unauthorized("You may not see this any more: log in again.", error="invalid_token")
 
 
 def _goodbye(problem: Unauthorized) -> bytes:

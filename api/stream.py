@@ -6,6 +6,7 @@ Every event's id is the number of tokens that came before it, stored or sent.
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import lru_cache
 from typing import Any
 
 from api.follow import Ended, Follower, Lost, Moved, Told
@@ -23,18 +24,25 @@ def frame(event: str, data: Any, offset: int) -> bytes:
     return f"id: {offset}\nevent: {event}\ndata: {text}\n\n".encode()
 
 
+@lru_cache(maxsize=256)
+def token_frame(chunk: Chunk) -> bytes:
+    """A chunk's event, made once for all who read the same job."""
+    return frame("token", {"text": chunk.text, "tokens": chunk.tokens}, chunk.after)
+
+
 async def job_frames(follower: Follower) -> AsyncGenerator[bytes]:
     """``status``, ``token``, ``usage`` and ``done``, with keep-alives in between."""
     async with aclosing(follower.events()) as events:
         async for told in events:
             for one in _frames(told, follower.offset):
                 yield one
+            del told  # it holds the job, and the next may be long in coming
 
 
 def _frames(told: Told, offset: int) -> list[bytes]:
     match told:
-        case Chunk(text=text, tokens=tokens):
-            return [frame("token", {"text": text, "tokens": tokens}, told.after)] if text else []
+        case Chunk():
+            return [token_frame(told)] if told.text else []
         case Moved(snapshot, known):
             status = {"status": snapshot.job.status.value, "queue": queue_view(snapshot)}
             return [frame("status", status, known)]

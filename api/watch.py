@@ -5,9 +5,8 @@ waiter that may have missed something is *stale*, and heals with one read of the
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -15,7 +14,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from common.events import Chunk, StateChange, parse_event
+from api.waiter import Hears, Waiter
+from common.events import StateChange, parse_event
 from common.keys import EVENTS_CHANNEL
 
 log = structlog.get_logger()
@@ -23,48 +23,8 @@ log = structlog.get_logger()
 #: Seconds of silence after which the server is asked whether it is there.
 SILENCE_SECONDS = 5.0
 RECONNECT_SECONDS = (0.1, 2.0)
-#: Waiters that may read the store at once: a reconnect makes all of them stale.
-HEALING_AT_ONCE = 16
-
-
-class Waiter:
-    """One client's ear on one job; stale at first, so that it begins with a read."""
-
-    def __init__(self, *, chunks: bool, capacity: int = 256) -> None:
-        self.stale = True
-        self.chunks = chunks
-        self._capacity = capacity
-        self._events: deque[Chunk | StateChange] = deque()
-        self._awake = asyncio.Event()
-
-    def offer(self, event: Chunk | StateChange) -> None:
-        """Take note of an event; never blocks. One too many makes the waiter stale."""
-        if isinstance(event, Chunk) and not self.chunks:
-            return
-        if len(self._events) >= self._capacity:
-            self.spoil()
-        elif not self.stale:
-            self._events.append(event)
-        self._awake.set()
-
-    def spoil(self) -> None:
-        """Something may have been missed: read the store."""
-        self.stale = True
-        self._events.clear()
-        self._awake.set()
-
-    def settle(self) -> None:
-        """The store is about to be read: what is offered from now on counts."""
-        self.stale = False
-
-    async def next(self, patience: float) -> Chunk | StateChange | None:
-        """The next event; None after ``patience`` seconds, and when it is time to heal."""
-        if not self._events and not self.stale:
-            self._awake.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience):
-                    await self._awake.wait()
-        return self._events.popleft() if self._events else None
+#: Seconds between two looks at the places of all jobs that wait, and at least between two jobs.
+PLACES_SECONDS, PLACE_SECONDS = 1.0, 0.005
 
 
 class Watcher:
@@ -74,14 +34,12 @@ class Watcher:
         self._redis = redis
         self._waiters: dict[str, set[Waiter]] = {}
         #: Changes of state heard of so far: while it stands still, so does the queue.
-        self.moves = 0
-        #: Held while a waiter reads the store.
-        self.healing = asyncio.Semaphore(HEALING_AT_ONCE)
+        self._moves = 0
 
     @contextmanager
-    def watch(self, job_id: str, *, chunks: bool = False) -> Iterator[Waiter]:
+    def watch(self, job_id: str, hears: Hears) -> Iterator[Waiter]:
         """Listen to a job. Subscribe first, read the store afterwards: nothing is missed."""
-        waiter = Waiter(chunks=chunks)
+        waiter = Waiter(hears)
         self._waiters.setdefault(job_id, set()).add(waiter)
         try:
             yield waiter
@@ -97,7 +55,7 @@ class Watcher:
     def long_polls(self) -> int:
         """How many wait for an end and read no chunks."""
         everybody = (waiter for waiters in self._waiters.values() for waiter in waiters)
-        return sum(not waiter.chunks for waiter in everybody)
+        return sum(waiter.hears is not Hears.ALL for waiter in everybody)
 
     async def run(self) -> None:
         """Read until cancelled, reconnecting for ever."""
@@ -115,6 +73,30 @@ class Watcher:
                 log.exception("events are not heard")
             await asyncio.sleep(delay)
             delay = min(high, delay * 2)
+
+    async def refresh_places(self) -> None:
+        """While the queue moves, let those who show a place look again, one job after the other.
+
+        Until cancelled. The more jobs, the longer a round takes.
+        """
+        seen = 0
+        while True:
+            jobs = self._with_places() if self._moves != seen else []
+            seen = self._moves
+            if not jobs:
+                await asyncio.sleep(PLACES_SECONDS)
+            for job_id in jobs:
+                for waiter in self._waiters.get(job_id, ()):
+                    if waiter.shows_place:
+                        waiter.spoil()
+                await asyncio.sleep(max(PLACES_SECONDS / len(jobs), PLACE_SECONDS))
+
+    def _with_places(self) -> list[str]:
+        return [
+            job_id
+            for job_id, waiters in self._waiters.items()
+            if any(waiter.shows_place for waiter in waiters)
+        ]
 
     async def _read(self, channel: Any) -> None:
         asked = False
@@ -137,12 +119,12 @@ class Watcher:
             log.warning("a foreign message on the events channel")
             return
         if isinstance(event, StateChange):
-            self.moves += 1
+            self._moves += 1
         for waiter in self._waiters.get(event.job_id, ()):
             waiter.offer(event)
 
     def _spoil_all(self) -> None:
-        self.moves += 1
+        self._moves += 1
         for waiters in self._waiters.values():
             for waiter in waiters:
                 waiter.spoil()

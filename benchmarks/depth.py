@@ -4,16 +4,13 @@ Two servers, one with nothing waiting and one with much, are asked in turns; wha
 is the CPU time of their main thread, so that what else the machine does falls on both alike.
 """
 
-import json
-import os
-import platform
 import shutil
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,15 +23,18 @@ from api.auth import Principal
 from api.requests.generate import GenerateRequest
 from api.settings import ApiSettings
 from api.submission import Call, Origin, Submission, submit_arguments
+from benchmarks.pairs import Ratio, ratio
+from benchmarks.rows import Row, save
 from benchmarks.valkey import ValkeyServer
 from common.job import JobKind, new_job_id
 from common.prompt import Prompt
 from common.queues import Priority
 from common.scripts import Argument, Scripts
 
-REPORT = Path(__file__).parents[1] / "docs" / "benchmarks"
 #: How much more a submit may cost.
 ALLOWED_RATIO = 1.3
+#: Bytes of a waiting job beyond its prompt.
+MOST_BYTES = 2048
 #: Jobs written in one round trip while a server is filled.
 AT_ONCE = 500
 PROMPT = ("What does an implied volatility rank of 65 say about the options of AAPL? " * 3)[:200]
@@ -62,9 +62,10 @@ class Line:
         self._users = users
         self._keys = keys  # whether each job has an Idempotency-Key
         self._calls = calls  # whether a client waits for each, and could come for it again
+        # More than the settings allow: each class may use a part of it only.
         self._settings = ApiSettings(
-            max_queue_size=10**6, max_jobs_per_user=10**6, rate_limit_per_minute=10**6
-        )
+            max_jobs_per_user=10**6, rate_limit_per_minute=10**6
+        ).model_copy(update={"max_queue_size": 10**7})
         self._count = 0
         self.scripts("beat", "w", 15_000, 86_400, 0, "state", "ready", "slots", 3)
         for _ in range(3):
@@ -94,6 +95,8 @@ class Line:
         while (left := depth - self.redis.zcard(Priority.NORMAL.waiting)) > 0:
             calls = [self.submission(new_job_id()) for _ in range(min(left, AT_ONCE))]
             self.scripts.pipeline([(name, args) for name, *args in calls])  # type: ignore[misc]
+            if self.redis.zcard(Priority.NORMAL.waiting) == depth - left:
+                raise RuntimeError(f"no job is taken in beyond {depth - left}")
 
     def submit(self) -> str:
         """One more; its id."""
@@ -104,6 +107,10 @@ class Line:
     def look(self) -> None:
         """Submit a job, and read its place in the queue."""
         self.scripts("read", self.submit())
+
+    def memory(self) -> int:
+        """Bytes that the server's data takes."""
+        return int(self.redis.info("memory")["used_memory"])
 
     def cpu_us(self) -> float:
         """What the server's main thread has used so far."""
@@ -133,42 +140,64 @@ def line(users: int) -> Iterator[Line]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a call costs on either server: medians in microseconds, and the ratio in turns."""
+
+    empty_us: float
+    deep_us: float
+    ratio: Ratio
+
+    @property
+    def flat(self) -> bool:
+        """Whether depth does not matter."""
+        return self.ratio.median <= ALLOWED_RATIO
+
+
 def compare(
     empty: Line, deep: Line, call: Callable[[Line], Callable[[], Any]], rounds: int, calls: int
-) -> dict[str, float]:
-    """Medians over the rounds: microseconds on each, and the ratio of the two in a round."""
+) -> Compared:
+    """So many calls on each server, in turns."""
     pairs = [
         (empty.cost_us(call(empty), calls), deep.cost_us(call(deep), calls)) for _ in range(rounds)
     ]
-    return {
-        "empty_us": round(median(pair[0] for pair in pairs), 1),
-        "deep_us": round(median(pair[1] for pair in pairs), 1),
-        "ratio": round(median(pair[1] / pair[0] for pair in pairs), 2),
-    }
+    few, many = zip(*pairs, strict=True)
+    return Compared(median(few), median(many), ratio(many, few))
+
+
+#: What is asked of both servers.
+CALLS: dict[str, Callable[[Line], Callable[[], Any]]] = {
+    "submit": lambda line: line.submit,
+    "submit, and reading its place": lambda line: line.look,
+}
 
 
 def main() -> int:
     """Measure, save and print; exit status 1 if it is not flat."""
     settings = DepthBenchSettings()
-    rows, ratios = [], []
     with line(settings.users) as empty, line(settings.users) as deep:
-        for depth in settings.depths:
-            deep.fill(depth)
-            for name, call in (("submit", lambda one: one.submit), ("place", lambda one: one.look)):
-                row = compare(empty, deep, call, settings.rounds, settings.calls)
-                rows.append({"depth": depth, "call": name, **row})
-                ratios.append(row["ratio"])
-                sys.stderr.write(f"{rows[-1]}\n")
-    report = {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": {"cores": os.cpu_count(), "system": platform.platform()},
-        "settings": settings.model_dump(),
-        "allowed_ratio": ALLOWED_RATIO,
-        "rows": rows,
-    }
-    REPORT.mkdir(parents=True, exist_ok=True)
-    (REPORT / "depth.json").write_text(json.dumps(report, indent=1) + "\n")
-    return 0 if max(ratios) <= ALLOWED_RATIO else 1
+        rows = [row for depth in settings.depths for row in _rows(empty, deep, depth, settings)]
+    return save("depth", settings, rows)
+
+
+def _rows(empty: Line, deep: Line, depth: int, settings: DepthBenchSettings) -> Iterator[Row]:
+    before, waited = deep.memory(), deep.redis.zcard(Priority.NORMAL.waiting)
+    deep.fill(depth)
+    beyond = (deep.memory() - before) / (depth - waited) - len(PROMPT)
+    for what, call in CALLS.items():
+        found = compare(empty, deep, call, settings.rounds, settings.calls)
+        yield Row(
+            f"{what}, CPU of the store with {depth:,} jobs waiting",
+            *(f"{found.deep_us:.0f} us", f"{found.empty_us:.0f} us with none", found.ratio),
+            *(f"<= {ALLOWED_RATIO}", found.flat),
+        )
+    yield memory_row(f"memory of a waiting job beyond its prompt, {depth:,} of them", beyond)
+
+
+def memory_row(what: str, beyond: float) -> Row:
+    """``beyond`` is in bytes."""
+    met = beyond <= MOST_BYTES
+    return Row(what, f"{beyond:.0f} bytes", "", None, f"<= {MOST_BYTES} bytes", met)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from common import keys
+from common import heap, keys
 from common.queues import Priority
 from common.scripts import Scripts
 from worker.connection import connect
@@ -140,6 +140,8 @@ def run_maintenance(settings: WorkerSettings) -> None:
     sweeper = build_sweeper(settings, redis, scripts, metrics.sweeps)
     page = service_page(metrics.registry, settings.redis_url)
     health_server(settings, page).start(heartbeat.why_dead, heartbeat.why_unready)
+    heap.return_large_blocks()
+    heap.trim()
     sweep_forever(sweeper, settings.sweep_seconds, stop, heartbeat)
 
 

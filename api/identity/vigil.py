@@ -6,7 +6,7 @@ who is being answered, however many streams each has open.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -25,17 +25,16 @@ class Vigil:
 
     def __init__(self, bearers: Bearers) -> None:
         self._bearers = bearers
-        self._watched: dict[Principal, set[asyncio.Event]] = {}
+        self._watched: dict[Principal, set[Callable[[], None]]] = {}
 
     @contextmanager
-    def over(self, who: Principal) -> Iterator[asyncio.Event]:
-        """An event that is set once ``who`` may not be answered any more."""
-        ended = asyncio.Event()
-        self._watched.setdefault(who, set()).add(ended)
+    def over(self, who: Principal, lost_right: Callable[[], None]) -> Iterator[None]:
+        """``lost_right`` is called once ``who`` may not be answered any more."""
+        self._watched.setdefault(who, set()).add(lost_right)
         try:
-            yield ended
+            yield
         finally:
-            self._watched[who].discard(ended)
+            self._watched[who].discard(lost_right)
             if not self._watched[who]:
                 del self._watched[who]
 
@@ -52,5 +51,5 @@ class Vigil:
         """Ask about all, and end what those who lost their right are being told."""
         watched = list(self._watched)
         for who in await self._bearers.without_right(watched):
-            for ended in self._watched.get(who, ()):
-                ended.set()
+            for lost_right in self._watched.get(who, ()):
+                lost_right()

@@ -10,7 +10,7 @@ from threading import Event, Thread
 import structlog
 from redis.exceptions import RedisError
 
-from common import keys
+from common import heap, keys
 from common.broker import create_celery
 from common.queues import WEBHOOK_QUEUE
 from common.scripts import Argument, Scripts
@@ -62,6 +62,8 @@ class WebhookWorker:
         if self._settings.app_env is AppEnv.PRODUCTION and self._settings.webhook_key is None:
             log.warning("WEBHOOK_KEY is not set: gateways must share this STATE_DIR")
         gc.freeze()  # what was imported stays: the collector need not look at it again
+        heap.return_large_blocks()
+        heap.trim()
         self._server.start(self._why_dead, self._why_unready)
         for duty in (self._beat, self._sweep):
             Thread(target=duty, name=duty.__name__, daemon=True).start()

@@ -1,0 +1,1 @@
+"""What good clients feel of bad ones beside them."""
