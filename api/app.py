@@ -8,19 +8,21 @@ from collections.abc import AsyncIterator
 import structlog
 from fastapi import FastAPI
 
-from api import heap
+from api import open_files
 from api.console import install_console
 from api.description import DESCRIPTION, TAGS, operation_id
 from api.docs import install_docs
+from api.express import Express
 from api.handlers import install_handlers
 from api.headers import SecurityHeaders
 from api.middleware import BodyLimit, RequestContext
 from api.openapi import install_openapi
 from api.proxies import ForwardedBy
-from api.routes import MODULES, files, metrics
+from api.routes import LANES, MODULES, files, metrics
 from api.settings import ApiSettings
 from api.state import State, build_state
 from api.webhooks import events as webhook_events
+from common import heap
 from common.instruments import service_version
 from common.logs import configure_logs
 from common.settings import read_settings
@@ -54,6 +56,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     install_openapi(app)
     if settings.shows_docs:
         install_docs(app)
+    app.add_middleware(Express, state=state, lanes=LANES)
     app.add_middleware(
         BodyLimit,
         limit=settings.max_body_bytes,
@@ -77,13 +80,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: State = app.state.caravan
     if state.settings.has_default_password:
         log.warning("the default password is in use: set ADMIN_PASSWORD before anybody else can")
+    open_files.raise_limit()
     heap.return_large_blocks()
     missing = await state.counter.why_unavailable()
     if missing:
         log.warning("jobs are refused until the model is there", error=missing)
+    heap.keep()
     heap.trim()
     tasks = [
         asyncio.create_task(state.watcher.run(), name="events"),
+        asyncio.create_task(state.watcher.refresh_places(), name="places"),
         asyncio.create_task(state.batching.feeder.run(), name="batches"),
         asyncio.create_task(state.presence.run(), name="presence"),
         asyncio.create_task(state.vigil.run(), name="vigil"),

@@ -13,12 +13,10 @@ from common.artifact import ArtifactError, open_artifact, resolve_model
 from common.estimate import EstimatingTokenizer
 from common.prompt import Prompt, PromptError
 from common.settings import EngineName
-from common.tokenizer import ByteTokenizer, ModelTokenizer, Tokenizer
+from common.tokenizer import LONG_TEXT, ByteTokenizer, ModelTokenizer, Tokenizer
 
 log = structlog.get_logger()
 
-#: Encoding more characters than this would hold up the event loop.
-LONG_PROMPT = 20_000
 #: Seconds between two looks for files that are missing.
 RECHECK_SECONDS = 2.0
 
@@ -55,6 +53,8 @@ class PromptCounter:
         self._loaded_files: ModelFiles | None = None
         self._missing = "The tokenizer has not been loaded yet."
         self._next_look = 0.0
+        #: One long text at a time: a flood of them must not take every core from the others.
+        self._long = asyncio.Semaphore(1)
 
     async def count(self, prompt: Prompt, field: str) -> int:
         """Tokens of ``prompt``, fewer than the context has.
@@ -66,8 +66,9 @@ class PromptCounter:
             raise ModelUnavailable(self._missing, retry_after=10)
         tokenizer, context_size = loaded
         try:
-            if sum(len(m.content) for m in prompt.messages) > LONG_PROMPT:
-                tokens = len(await asyncio.to_thread(tokenizer.encode, prompt))
+            if prompt.characters > LONG_TEXT:
+                async with self._long:
+                    tokens = len(await asyncio.to_thread(tokenizer.encode, prompt))
             else:
                 tokens = len(tokenizer.encode(prompt))
         except PromptError as error:

@@ -106,7 +106,9 @@ def _shown(field: str, limit: str, value: Any, message: str) -> dict[str, Any]:
 
 
 def _shortened(value: Any) -> Any:
-    """Short values as they are, long ones as the beginning of their JSON."""
+    """Short values as they are, long ones as the beginning of their JSON, very long ones not."""
+    if isinstance(value, (list, dict)) and len(value) > _SHOWN_CHARACTERS:
+        return f"({len(value)} entries)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     if len(text) <= _SHOWN_CHARACTERS:
         return value if value is None or isinstance(value, (str, int, float, bool)) else text

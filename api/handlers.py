@@ -1,6 +1,6 @@
 """Turns whatever was raised into a problem: the one place where errors become answers."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -37,16 +37,16 @@ from api.v1.problems import InvalidParameter
 
 def install_handlers(app: FastAPI) -> None:
     """Make every error of the app a problem."""
-    for kind, handler in (
-        (HTTPException, _http_exception),
-        (RequestValidationError, _invalid),
-        (RedisConnectionError, _redis_away),
-        (RedisTimeoutError, _redis_away),
-        (ReadOnlyError, _redis_away),
-        (OutOfMemoryError, _redis_full),
-        (ClientLeft, _nobody_reads),
-    ):
+    for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """The answer to an error outside of the app; raises it again where there is none."""
+    for kind in type(error).__mro__:
+        if kind in _HANDLERS:
+            return await _HANDLERS[kind](request, error)
+    raise error
 
 
 def problem_response(request: Request, problem: Problem) -> Response:
@@ -118,3 +118,14 @@ async def _redis_full(request: Request, _: Any) -> Response:
 
 async def _nobody_reads(_: Request, __: Any) -> Response:
     return Response(status_code=499)
+
+
+_HANDLERS: Mapping[type[Any], Callable[[Request, Any], Awaitable[Response]]] = {
+    HTTPException: _http_exception,
+    RequestValidationError: _invalid,
+    RedisConnectionError: _redis_away,
+    RedisTimeoutError: _redis_away,
+    ReadOnlyError: _redis_away,
+    OutOfMemoryError: _redis_full,
+    ClientLeft: _nobody_reads,
+}

@@ -1,5 +1,7 @@
 """From a checked body to an accepted job's answer: what /generate and /explain share."""
 
+from dataclasses import dataclass
+
 import structlog
 from fastapi import Request
 from redis.exceptions import RedisError
@@ -90,7 +92,7 @@ async def answer(
         return job_response(snapshot, unfinished, headers)
     headers["Preference-Applied"] = f"wait={wait}"
     if not snapshot.job.status.terminal:
-        snapshot = await hold(request, state, snapshot, wait)
+        snapshot = await hold(request, state, Held.of(snapshot), wait)
     status = 200 if snapshot.job.status.terminal else unfinished
     return job_response(snapshot, status, headers)
 
@@ -103,32 +105,48 @@ async def look(
     if wait is None:
         return snapshot, {}
     if not snapshot.job.status.terminal:
-        snapshot = await hold(request, state, snapshot, wait)
+        held = Held.of(snapshot)
+        del snapshot  # thousands may wait here for long
+        snapshot = await hold(request, state, held, wait)
     return snapshot, {"Preference-Applied": f"wait={wait}"}
 
 
-async def hold(request: Request, state: State, snapshot: Snapshot, seconds: int) -> Snapshot:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job that a client waits for: as much of it as must be known when the client goes."""
+
+    user: str
+    job_id: str
+    on_disconnect: OnDisconnect
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "Held":
+        """That job."""
+        job = snapshot.job
+        return cls(job.user, job.id, job.on_disconnect)
+
+
+async def hold(request: Request, state: State, held: Held, seconds: int) -> Snapshot:
     """The job once it has ended, or as it is then. Raises ClientLeft."""
-    job = snapshot.job
     try:
         return await while_connected(
-            request.scope, request.receive, state.jobs.wait(job.user, job.id, seconds)
+            request.scope, request.receive, state.jobs.wait(held.user, held.job_id, seconds)
         )
     except ClientLeft:
-        await abandon(state, snapshot)
+        await abandon(state, held)
         raise
 
 
-async def abandon(state: State, snapshot: Snapshot) -> None:
+async def abandon(state: State, held: Held) -> None:
     """A client left: cancel the job, if it wants that and nobody else here waits for it."""
-    job = snapshot.job
-    if job.on_disconnect is OnDisconnect.CANCEL and not state.watcher.watched(job.id):
+    wants_cancel = held.on_disconnect is OnDisconnect.CANCEL
+    if wants_cancel and not state.watcher.watched(held.job_id):
         try:
-            await state.jobs.cancel(job.user, job.id)
+            await state.jobs.cancel(held.user, held.job_id)
         except JobEnded:
             pass
         except RedisError as error:
-            log.warning("a job that nobody wants goes on", job_id=job.id, error=str(error))
+            log.warning("a job that nobody wants goes on", job_id=held.job_id, error=str(error))
 
 
 def job_response(snapshot: Snapshot, status: int, headers: dict[str, str]) -> JSONResponse:

@@ -10,24 +10,24 @@ from typing import Any, cast
 import structlog
 from redis.asyncio import Redis
 
-from api.admission import Pace
 from api.capacity import StoreMemory
 from api.floods import Floods
 from api.guard.screen import Screen
-from api.problems import JobEnded, JobGone, JobNotFinished, JobNotFound, StoreFull
+from api.problems import JobEnded, JobNotFinished, JobNotFound, StoreFull
+from api.reads import Seen, SharedReads
 from api.served import Serving
 from api.settings import ApiSettings
 from api.submission import Submission, check_timeout, submit_arguments
 from api.traces import submitted
 from api.verdicts import Verdict, raise_refusal
 from api.views import Snapshot
+from api.waiter import Hears
 from api.watch import Watcher
 from api.webhooks.destination import check_destination
 from common import keys
 from common.events import Chunk, parse_entry
 from common.job import new_job_id
 from common.logs import SPEECH
-from common.queues import MAY_PREEMPT
 from common.scripts import AsyncScripts
 from common.tracing import Tracing
 
@@ -60,12 +60,14 @@ class Jobs:
     ) -> None:
         self._redis = redis
         self._scripts = scripts
+        self._reads = SharedReads(scripts)
         self._watcher = watcher
         self._settings = settings
         self._serving = serving
         self._screen = screen
         self._tracing = tracing
         self._memory = StoreMemory(redis)
+        self._log = log.bind()  # made once: a lazy one is made anew for every line
         self.floods = Floods()
 
     async def submit(self, submission: Submission) -> Submitted:
@@ -77,18 +79,17 @@ class Jobs:
         job_id = submission.job_id or new_job_id()
         with submitted(self._tracing, submission, job_id) as told:
             arguments = submit_arguments(told, job_id, self._settings)
-            calls = [("submit", tuple(arguments)), ("read", (job_id,))]
-            if self._settings.preemption and submission.request.priority in MAY_PREEMPT:
-                calls.append(("preempt", ()))
-            answer, seen, *_ = await self._scripts.pipeline(calls)
-        verdict = Verdict(*answer)
-        self.floods.note(submission.principal.user, verdict)
-        raise_refusal(verdict, _pace(seen))
-        log.info(SPEECH, job_id=verdict.job_id, prompt=submission.prompt.plain_text)
-        if verdict.job_id != job_id:
-            seen = await self._scripts("read", verdict.job_id)
+            verdict = Verdict(*await self._scripts("submit", *arguments))
+        user = submission.principal.user
+        self.floods.note(user, verdict)
+        raise_refusal(verdict)
+        self._log.info(SPEECH, job_id=verdict.job_id, prompt=submission.prompt.plain_text)
+        if verdict.created_ms:
+            snapshot = Snapshot.created(told, verdict)
+        else:
+            snapshot = _owned(await self._scripts("read", verdict.job_id), user)
         return Submitted(
-            _owned(seen, submission.principal.user),
+            snapshot,
             verdict.job_id != job_id or (known_id and verdict.word == "replayed"),
             verdict.headers,
         )
@@ -114,23 +115,29 @@ class Jobs:
 
     async def wait(self, user: str, job_id: str, seconds: float) -> Snapshot:
         """The job once it has ended, or as it is after so many seconds. Raises as ``get``."""
+        _check_id(job_id)
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        with self._watcher.watch(job_id) as waiter:
+        with self._watcher.watch(job_id, Hears.ENDS) as waiter:
             while True:
                 left = until - loop.time()
                 if waiter.stale or left <= 0:
                     waiter.settle()
-                    async with self._watcher.healing:
-                        snapshot = await self.get(user, job_id)
+                    seen = await self._reads.read(job_id)
+                    snapshot = seen.by(user)
                     if snapshot.job.status.terminal or left <= 0:
                         return snapshot
-                if await waiter.next(until - loop.time()):
+                    del seen, snapshot  # thousands may wait here for long
+                if await waiter.heard(left):
                     waiter.spoil()
+
+    async def follow(self, job_id: str) -> None:
+        """Have the job's tokens told as they come, from now on. Raises redis.RedisError."""
+        await self._scripts("follow", job_id)
 
     async def read_after(self, user: str, job_id: str, offset: int) -> tuple[Snapshot, list[Chunk]]:
         """The job, and while it runs the chunks after its first ``offset`` tokens."""
-        snapshot = await self.get(user, job_id)
+        snapshot = (await self._reads.read(job_id)).by(user)
         if snapshot.job.status.terminal or snapshot.job.tokens <= offset:
             return snapshot, []
         entries = await self._redis.xrange(keys.events(job_id), min=str(offset + 1))
@@ -175,16 +182,7 @@ def _check_id(job_id: str) -> None:
 
 def _owned(seen: list[Any], user: str) -> Snapshot:
     """What read.lua saw, if it may be seen by ``user``."""
-    snapshot = Snapshot.from_read(seen)
-    if snapshot is None and seen[-1] == user:
-        raise JobGone("The job's result was kept until it expired.")
-    if snapshot is None or snapshot.job.user != user:
-        raise JobNotFound("There is no such job.")
-    return snapshot
-
-
-def _pace(seen: list[Any]) -> Pace:
-    return Pace(mean_ms=int(seen[2]), slots=int(seen[3]))
+    return Seen.of(seen).by(user)
 
 
 def _chunk_after(job_id: str, entry_id: str, fields: dict[str, str], offset: int) -> Chunk:

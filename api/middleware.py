@@ -1,15 +1,15 @@
 """What happens to every request: its id, its log line, its metric, its size. Plain ASGI."""
 
+import os
 import re
 import time
-import uuid
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
-from api.nesting import depth, openings
+from api.nesting import deeper_than, more_values_than, openings
 from api.problems import BodyTooLarge, InternalError, InvalidJson
 from api.traces import answered, request_span
 from common.tracing import Span, Tracing
@@ -21,6 +21,8 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 _FILES = ("/console/", "/docs/assets/")
 _LONGEST_PATH = 200
+#: So many entries any body may have; beyond that one for each so many bytes of MAX_BODY_BYTES.
+FEW_ENTRIES, BYTES_AN_ENTRY = 50_000, 10
 
 
 class RequestContext:
@@ -30,6 +32,7 @@ class RequestContext:
         self._app = app
         self._metrics = metrics
         self._tracing = tracing
+        self._log = log.bind()  # made once: a lazy one is made anew for every line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,7 +77,7 @@ class RequestContext:
         answered(span, scope, method, route, status)
         who = scope["state"].get("principal")
         quiet = scope["path"] in _QUIET or scope["path"].startswith(_FILES)
-        write = log.debug if quiet else log.info
+        write = self._log.debug if quiet else self._log.info
         write(
             "request",
             method=scope["method"],
@@ -91,6 +94,7 @@ class RequestContext:
 class BodyLimit:
     """Refuses bodies over ``limit`` bytes, declared or streamed, and JSON over ``deepest`` levels.
 
+    Nor may JSON have very many entries for its size: it would hold up the event loop to read it.
     ``exempt`` paths look after their own size: what they take is never held in memory.
     """
 
@@ -100,6 +104,7 @@ class BodyLimit:
         self._app = app
         self._limit = limit
         self._deepest = deepest
+        self._entries = max(FEW_ENTRIES, limit // BYTES_AN_ENTRY)
         self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,7 +126,7 @@ class BodyLimit:
                 self._check(received)
                 if not message.get("more_body"):
                     scope["state"]["bytes_in"] = received
-                    self._check_depth(body)
+                    self._check_shape(b"".join(body))
                     body.clear()
             return message
 
@@ -133,13 +138,16 @@ class BodyLimit:
                 "body", f"0..{self._limit} bytes", size, f"is over {self._limit} bytes"
             )
 
-    def _check_depth(self, body: list[bytes]) -> None:
-        if sum(map(openings, body)) > self._deepest and depth(b"".join(body)) > self._deepest:
+    def _check_shape(self, body: bytes) -> None:
+        if openings(body) > self._deepest and deeper_than(self._deepest, body):
             limit = f"{self._deepest} levels of arrays and objects"
             raise InvalidJson.about("body", limit, None, f"is nested deeper than {limit}")
+        if more_values_than(self._entries, body):
+            limit = f"{self._entries} entries of arrays and objects"
+            raise InvalidJson.about("body", limit, None, f"has more than {limit}")
 
 
 def _request_id(given: str | None) -> str:
     if given and _SANE_ID.fullmatch(given):
         return given
-    return f"req_{uuid.uuid4().hex}"
+    return f"req_{os.urandom(16).hex()}"

@@ -1,11 +1,15 @@
-"""How deep a JSON text goes, found without parsing it: deep ones exhaust parsers."""
+"""How deep and how crowded a JSON text is, found without parsing it.
+
+Deep ones exhaust parsers, and a megabyte of small values keeps them busy for long.
+"""
 
 import re
 from itertools import accumulate
 
 _STRINGS = re.compile(rb'"[^"]*"?')
-_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-_ALL_BUT_BRACKETS = bytes(set(range(256)) - _STEPS.keys())
+_STEPS = {ord("["): 1, ord("]"): -1}
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def openings(chunk: bytes) -> int:
@@ -13,8 +17,18 @@ def openings(chunk: bytes) -> int:
     return chunk.count(b"[") + chunk.count(b"{")
 
 
-def depth(text: bytes) -> int:
-    """The deepest nesting of arrays and objects; of what is no JSON, what a parser would meet."""
-    plain = text.replace(rb"\\", b"").replace(rb"\"", b"")
-    brackets = _STRINGS.sub(b"", plain).translate(None, _ALL_BUT_BRACKETS)
-    return max(accumulate(map(_STEPS.__getitem__, brackets), initial=0))
+def deeper_than(levels: int, text: bytes) -> bool:
+    """Whether arrays and objects are nested deeper; of what is no JSON, where a parser would be."""
+    brackets = _without_strings(text).translate(_BRACKETS, _ALL_BUT_BRACKETS)
+    if b"[" * (levels + 1) in brackets:  # a bomb: found a hundred times as fast as by counting
+        return True
+    return max(accumulate(map(_STEPS.__getitem__, brackets), initial=0)) > levels
+
+
+def more_values_than(most: int, text: bytes) -> bool:
+    """Whether arrays and objects have more entries, all together."""
+    return text.count(b",") > most and _without_strings(text).count(b",") > most
+
+
+def _without_strings(text: bytes) -> bytes:
+    return _STRINGS.sub(b"", text.replace(rb"\\", b"").replace(rb"\"", b""))

@@ -30,6 +30,8 @@ def frozen_prices(models: Mapping[str, ModelPrice], fallback: float) -> str:
 
     ``fallback`` is for 1,000 tokens of a model that is not named, prompt and completion alike.
     """
+    if not models and not fallback:
+        return ""
     default = ModelPrice(prompt=fallback, completion=fallback)
     prices = {"": default.nano} | {name: price.nano for name, price in models.items()}
     if not any(any(price) for price in prices.values()):

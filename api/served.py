@@ -13,8 +13,8 @@ from api.requests.job import JobRequest
 from api.schemas import LIMITS
 from common.features import Feature
 
-#: Seconds for which one look at the workers is good.
-FRESH_SECONDS = 1.0
+#: Seconds for which one look at the workers is good, and one that saw no model.
+FRESH_SECONDS, EMPTY_SECONDS = 1.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Served:
 
 
 class Serving:
-    """Looks at the workers at most once in FRESH_SECONDS, as soon as it has seen a model."""
+    """Looks at the workers once in a while, and not for every request."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -54,7 +54,8 @@ class Serving:
 
     async def models(self) -> tuple[Served, ...]:
         """One entry a worker that has a model, the newest first; the last known in an outage."""
-        if not self._seen or time.monotonic() - self._looked >= FRESH_SECONDS:
+        fresh = FRESH_SECONDS if self._seen else EMPTY_SECONDS
+        if time.monotonic() - self._looked >= fresh:
             self._looked = time.monotonic()
             try:
                 state = await self._cluster.state()

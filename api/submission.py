@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-import uuid
+import os
 from dataclasses import dataclass
 from typing import Any, cast
 
 from api.admission import class_limit
 from api.auth import Principal
+from api.identity.roles import Role, Scope, scopes_of
 from api.prices import frozen_prices
 from api.problems import InvalidRequest
 from api.requests.job import JobRequest
@@ -15,8 +16,14 @@ from api.settings import ApiSettings
 from common import keys
 from common.job import RECORD_VERSION, JobKind, Work
 from common.prompt import Prompt
+from common.queues import MAY_PREEMPT
 from common.sampling import ResponseFormat, Sampling
 from common.scripts import Argument
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+#: The roles that may submit.
+SUBMITTERS = " ".join(role for role in Role if Scope.WRITE in scopes_of(role))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,22 @@ class Submission:
     job_id: str | None = None  #: chosen by the client
     call: Call | None = None
 
+    @property
+    def work(self) -> Work:
+        """What the engine will be asked for."""
+        request = self.request
+        sampling = Sampling(
+            max_tokens=request.max_tokens,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            top_k=request.top_k,
+            stop=tuple(request.stop or ()),
+            seed=request.seed,
+            logprobs=request.logprobs,
+            response_format=cast("ResponseFormat | None", request.response_format),
+        )
+        return Work(self.prompt, sampling)
+
 
 def submit_arguments(submission: Submission, job_id: str, settings: ApiSettings) -> list[Argument]:
     """ARGV of submit.lua."""
@@ -76,7 +99,11 @@ def submit_arguments(submission: Submission, job_id: str, settings: ApiSettings)
         settings.rate_limit_per_minute,
         submission.principal.issued_at,
         settings.tokens_per_minute,
-        uuid.uuid4().hex,
+        os.urandom(16).hex(),
+        submission.principal.session,
+        settings.admin_username,
+        SUBMITTERS,
+        int(settings.preemption and request.priority in MAY_PREEMPT),
         *(part for pair in fields.items() for part in pair),
     ]
 
@@ -100,8 +127,7 @@ def body_digest(request: JobRequest) -> str:
 
 
 def _digest(value: Any) -> str:
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL(value).encode()).hexdigest()
 
 
 def _call_fields(submission: Submission, body: str) -> dict[str, Argument]:
@@ -121,22 +147,12 @@ def _call_fields(submission: Submission, body: str) -> dict[str, Argument]:
 def record_fields(submission: Submission, settings: ApiSettings) -> dict[str, Argument]:
     """What the record of a job says that the submit script does not; what is empty is left out."""
     request, origin = submission.request, submission.origin
-    sampling = Sampling(
-        max_tokens=request.max_tokens,
-        temperature=request.temperature,
-        top_p=request.top_p,
-        top_k=request.top_k,
-        stop=tuple(request.stop or ()),
-        seed=request.seed,
-        logprobs=request.logprobs,
-        response_format=cast("ResponseFormat | None", request.response_format),
-    )
     timeout = request.timeout_seconds or settings.request_timeout
     result_ttl = request.result_ttl_seconds or settings.result_ttl_seconds
     fields: dict[str, Argument] = {
         "v": RECORD_VERSION,
         "kind": submission.kind.value,
-        "work": Work(submission.prompt, sampling).to_json(),
+        "work": submission.work.to_json(),
         "prompt_tokens": submission.prompt_tokens,
         "timeout_ms": timeout * 1000,
         "result_ttl_ms": result_ttl * 1000,

@@ -1,5 +1,6 @@
 """Jobs as clients see them: the record in, JSON out."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,8 +8,10 @@ from typing import Any
 
 from api.admission import Pace
 from api.prices import usd
+from api.submission import Submission
 from api.v1.pieces import token_logprobs
-from common.job import Job, JobKind, JobStatus, pairs
+from api.verdicts import Verdict
+from common.job import Api, Job, JobKind, JobStatus, pairs
 
 _NO_MODEL = {"model_name": None, "quantization": None, "gpu_layers": None, "context_size": None}
 
@@ -34,6 +37,32 @@ class Snapshot:
             return None
         job = Job.from_hash(pairs(flat))
         return cls(job, ahead, Pace(int(mean_ms), int(slots)), int(start_in_ms))
+
+    @classmethod
+    def created(cls, submission: Submission, verdict: Verdict) -> "Snapshot":
+        """Of the job that the submit script has just made: what a read would say, unread."""
+        request, origin = submission.request, submission.origin
+        view = request.view_fields()
+        job = Job(
+            id=verdict.job_id,
+            user=submission.principal.user,
+            kind=submission.kind,
+            priority=request.priority,
+            status=JobStatus.QUEUED,
+            work=submission.work,
+            created_ms=verdict.created_ms,
+            enqueued_ms=verdict.created_ms,
+            prompt_tokens=submission.prompt_tokens,
+            eta_ms=verdict.limit,
+            logprob_sum=None,
+            on_disconnect=request.on_disconnect,
+            request_id=origin.request_id,
+            traceparent=origin.traceparent,
+            metadata=request.metadata,
+            api=Api(view["api"]) if "api" in view else None,
+            asked=json.loads(view.get("asked", "{}")),
+        )
+        return cls(job, verdict.have, verdict.pace, verdict.limit)
 
     @property
     def etag(self) -> str:

@@ -31,6 +31,10 @@ class ValkeyServer:
         self._process = Process("valkey", [*command, *self.options], log)
         wait_until(self._answers, what="Valkey's answer to PING")
 
+    @property
+    def pid(self) -> int:
+        return self._running.pid
+
     def kill(self) -> None:
         """SIGKILL: nothing is written any more."""
         self._running.kill()

@@ -8,6 +8,7 @@ from common.prompt import PromptError
 
 #: Code points with no meaning of their own (Unicode's private planes).
 _PRIVATE = range(0xF0000, 0x110000)
+_TAKEN = re.compile("[\U000f0000-\U0010ffff]")
 
 
 class ControlTokens:
@@ -40,7 +41,7 @@ class Disguise:
 
     def __init__(self, alphabet: Iterable[str], texts: Iterable[str]) -> None:
         characters = sorted(alphabet)
-        taken = {ord(char) for char in "".join(texts) if ord(char) in _PRIVATE}
+        taken = {ord(char) for text in texts for char in _TAKEN.findall(text)}
         free = list(islice((code for code in _PRIVATE if code not in taken), len(characters)))
         if len(free) < len(characters):
             raise PromptError("the text uses all of Unicode's private characters")

@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -57,6 +57,10 @@ class OnDisconnect(StrEnum):
     CANCEL = "cancel"
 
 
+_WORK = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_KNOBS = tuple(one.name for one in fields(Sampling))
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What the engine is asked for."""
@@ -66,9 +70,12 @@ class Work:
 
     def to_json(self) -> str:
         """The form stored in the record."""
-        given = {name: value for name, value in asdict(self.sampling).items() if value is not None}
-        stored = {"prompt": self.prompt.to_dict(), "sampling": given}
-        return json.dumps(stored, separators=(",", ":"), ensure_ascii=False)
+        sampling = self.sampling
+        asked = ((name, getattr(sampling, name)) for name in _KNOBS)
+        given = {name: value for name, value in asked if value is not None}
+        if sampling.response_format is not None:
+            given["response_format"] = asdict(sampling.response_format)
+        return _WORK({"prompt": self.prompt.to_dict(), "sampling": given})
 
     @classmethod
     def from_json(cls, text: str) -> "Work":
@@ -204,6 +211,7 @@ _NUMBERS = (
 )
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)
 
 
 def new_job_id(prefix: str = "job_") -> str:
@@ -213,7 +221,7 @@ def new_job_id(prefix: str = "job_") -> str:
     older one also comes first.
     """
     number = (time.time_ns() // 1000) << 76 | int.from_bytes(os.urandom(10)) >> 4
-    return prefix + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+    return prefix + "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def pairs(flat: list[str]) -> dict[str, str]:

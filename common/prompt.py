@@ -51,6 +51,11 @@ class Prompt:
             return self.text
         return "\n\n".join(message.content for message in self.messages)
 
+    @property
+    def characters(self) -> int:
+        """How long all of it is."""
+        return len(self.text or "") + sum(len(message.content) for message in self.messages)
+
     def to_dict(self) -> dict[str, Any]:
         """The form in which a job record keeps it (JSON)."""
         if self.text is not None:

@@ -6,8 +6,8 @@ because redis-py repeats a call whose answer was lost.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -16,16 +16,15 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import NoScriptError
 
+from common.autopipeline import AutoPipeline, Timed
+
 #: What a script takes: strings, bytes and numbers.
 Argument = str | bytes | int | float
-
-#: Put around every round trip, to time it.
-Timed = Callable[[], AbstractContextManager[None]]
 
 #: The scripts, in the order of a job's life.
 NAMES = (
     *("submit", "read", "claim", "beat", "append", "finish", "release", "cancel", "redrive"),
-    *("list", "erase"),
+    *("follow", "list", "erase"),
     *("leave", "abandon"),
     *("batch_admit", "batch_begin", "batch_refuse", "batch_feed", "batch_commit", "batch_stop"),
     *("batch_lease", "batch_room"),
@@ -39,8 +38,8 @@ NAMES = (
 #: What they share, in the order in which each builds on those before it.
 SHARED = (
     *("record", "trail", "bell", "lanes", "outbox", "events", "sending"),
-    *("batch", "stream", "usage", "meters", "users", "index", "pace"),
-    *("allotment", "fair", "bells", "turns", "place", "enter", "moves", "limit", "calls"),
+    *("batch", "stream", "usage", "meters", "users", "bearer", "index", "pace"),
+    *("allotment", "fair", "bells", "turns", "place", "room", "enter", "moves", "limit", "calls"),
 )
 
 _WORD = re.compile(r"\w+")
@@ -151,11 +150,11 @@ class Scripts:
 
 
 class AsyncScripts:
-    """The scripts on an asyncio client, for the gateway."""
+    """The scripts on an asyncio client, for the gateway; calls of one moment travel together."""
 
     def __init__(self, redis: "AsyncRedis", timed: Timed = nullcontext) -> None:
         self._redis = redis
-        self._timed = timed
+        self._line = AutoPipeline(redis, timed)
         self._scripts: dict[str, Script] = {}
 
     async def load(self) -> None:
@@ -184,8 +183,6 @@ class AsyncScripts:
     async def _send(self, calls: list[tuple[str, tuple[Argument, ...]]]) -> list[Any]:
         if not self._scripts:
             await self.load()
-        pipe = self._redis.pipeline(transaction=False)
-        for name, args in calls:
-            pipe.evalsha(self._scripts[name].sha, 0, *args)
-        with self._timed():
-            return await pipe.execute(raise_on_error=False)
+        return await self._line.send(
+            [("EVALSHA", self._scripts[name].sha, 0, *args) for name, args in calls]
+        )

@@ -15,6 +15,8 @@ from common.control_tokens import ControlTokens, Disguise
 from common.prompt import Message, Prompt
 from common.token_bytes import TokenBytes
 
+#: Encoding more characters than this takes a millisecond and more: not for an event loop.
+LONG_TEXT = 2000
 _BYTES = 256
 
 
@@ -96,7 +98,7 @@ class ModelTokenizer:
         """The ids of a prompt, up to where the assistant speaks. Raises PromptError."""
         if prompt.messages and self._template is not None:
             return self._encode_messages(self._template, prompt.messages)
-        return self._encoder.encode(prompt.plain_text).ids
+        return _ids(self._encoder, prompt.plain_text)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, control tokens left out."""
@@ -123,7 +125,15 @@ class ModelTokenizer:
 
     def _encode_run(self, text: str, is_first: bool) -> list[int]:
         encoder = self._encoder if is_first else self._continuation
-        return encoder.encode(text, add_special_tokens=False).ids
+        return _ids(encoder, text, add_special_tokens=False)
+
+
+def _ids(encoder: Encoder, text: str, *, add_special_tokens: bool = True) -> list[int]:
+    """Of a long text as a batch of one: only that lets go of the interpreter's lock meanwhile."""
+    if len(text) <= LONG_TEXT:
+        return encoder.encode(text, add_special_tokens=add_special_tokens).ids
+    (found,) = encoder.encode_batch([text], add_special_tokens=add_special_tokens)
+    return found.ids
 
 
 def _plain(encoder: Encoder, eos_token_ids: frozenset[int]) -> Encoder:

@@ -10,7 +10,6 @@ from typing import cast
 
 from redis.asyncio import Redis
 
-from api.admission import Pace
 from api.auth import Principal
 from api.batches.batch import Batch, new_batch_id
 from api.batches.problems import BatchEnded, BatchNotFound, TooManyBatches
@@ -22,6 +21,7 @@ from api.problems import StoreFull
 from api.settings import ApiSettings
 from api.submission import Origin, idempotency_key
 from api.verdicts import Verdict, raise_refusal
+from api.waiter import Hears
 from api.watch import Watcher
 from common import keys
 from common.job import JobKind
@@ -98,7 +98,7 @@ class Batches:
                 retry_after=60,
                 headers=verdict.headers,
             )
-        raise_refusal(verdict, Pace())
+        raise_refusal(verdict)
         await self._files.keep(request.input_file, WINDOW_SECONDS + 3600)
         self.news.set()
         batch = await self.get(principal.user, verdict.job_id)
@@ -144,14 +144,14 @@ class Batches:
         """The batch once it has ended, or as it is after so many seconds. Raises as ``get``."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        with self._watcher.watch(batch_id) as waiter:
+        with self._watcher.watch(batch_id, Hears.MOVES) as waiter:
             while True:
                 waiter.settle()
                 batch = await self.get(user, batch_id)
                 left = until - loop.time()
                 if batch.status.terminal or left <= 0:
                     return batch
-                await waiter.next(left)
+                await waiter.heard(left)
 
     async def cancel(self, user: str, batch_id: str) -> Batch:
         """Run no further line of it. Raises BatchEnded, and as ``get``."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.files.store import FileStore
-from api.nesting import depth, openings
+from api.nesting import deeper_than, openings
 
 #: Characters of a custom_id at most.
 LONGEST_CUSTOM_ID = 512
@@ -58,7 +58,7 @@ async def read_lines(
 
 def parse_line(text: bytes, endpoint: str) -> Ask:
     """``{custom_id, method, url, body}``. Raises LineFault."""
-    if openings(text) > DEEPEST and depth(text) > DEEPEST:
+    if openings(text) > DEEPEST and deeper_than(DEEPEST, text):
         raise LineFault("invalid_json_line", f"This line is nested deeper than {DEEPEST} levels.")
     try:
         raw = json.loads(text)

@@ -11,6 +11,7 @@ from api.batches.batches import Batches
 from api.batches.problems import BatchNotFound
 from api.batches.views import batch_view, counts_view
 from api.stream import KEEPALIVE, frame
+from api.waiter import Hears
 from api.watch import Watcher
 
 #: Seconds between two events: a fast batch ends many lines in one.
@@ -26,7 +27,7 @@ async def progress_frames(
 ) -> AsyncGenerator[bytes]:
     """``progress`` at first and when counts or status have changed, then ``done``."""
     shown, sent, seen = "", time.monotonic(), time.monotonic()
-    with watcher.watch(batch_id) as waiter:
+    with watcher.watch(batch_id, Hears.MOVES) as waiter:
         while True:
             waiter.settle()
             try:
@@ -45,7 +46,7 @@ async def progress_frames(
             if batch.status.terminal:
                 return
             await asyncio.sleep(EVERY_SECONDS)
-            await waiter.next(max(0.0, sent + keepalive_seconds - time.monotonic()))
+            await waiter.heard(max(0.0, sent + keepalive_seconds - time.monotonic()))
             if time.monotonic() - sent >= keepalive_seconds:
                 yield KEEPALIVE
                 sent = time.monotonic()

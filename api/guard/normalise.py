@@ -18,6 +18,7 @@ _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e
 _SPELLED = re.compile(r"(?<!\w)\w(?:[ .\-_*]{1,3}\w){4,}(?!\w)")
 # Inside a word only, so that "3M", "Q4", "H100" and mail addresses stay what they are.
 _MIXED = re.compile(r"\b\w*[a-z](?:[0134578$]|@(?!\w+\.))+[a-z]\w*")
+_BENT = re.compile(r"[0134578$@]")  # found sooner than the words that have it
 _LEET = str.maketrans("0134578@$", "oieastbas")
 _DIGIT = re.compile(r"\d")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{20,2000}={0,2}")
@@ -41,7 +42,8 @@ def normalise(text: str) -> str:
         text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
         text = text.lower().translate(_HOMOGLYPHS)
     text = _SPELLED.sub(_joined, text.lower())
-    text = _MIXED.sub(_unleet, text)
+    if _BENT.search(text):
+        text = _MIXED.sub(_unleet, text)
     return _DIGIT.sub("0", text)
 
 
@@ -58,7 +60,7 @@ def decoded(text: str) -> Iterator[str]:
         yield from _readable(_from_base64, run)
     for run in _HEX.findall(text)[:4]:
         yield from _readable(_from_hex, run)
-    if _ROT13.search(text):
+    if "13" in text and _ROT13.search(text):
         yield codecs.decode(text, "rot13")
 
 

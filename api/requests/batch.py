@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, FailFast, Field, Tag
 
 from api.requests.explain import ExplainRequest
 from api.requests.generate import GenerateRequest
 from api.requests.job import JobRequest, MetadataKey, MetadataValue
 from api.requests.webhooks import WebhookFields
-from api.schemas import LIMITS, SpokenText, length
+from api.schemas import LIMITS, SpokenText, at_most, length
 from common.job import JobKind
 from common.queues import Priority
 
@@ -21,7 +21,7 @@ class GenerateBatchRequest(JobRequest, WebhookFields):
     )
     job_kind: ClassVar[JobKind] = JobKind.GENERATE
 
-    prompts: list[Annotated[str, length("prompt"), SpokenText]] = Field(
+    prompts: Annotated[list[Annotated[str, length("prompt"), SpokenText]], FailFast()] = Field(
         min_length=1, description="At most MAX_BATCH_LINES; each becomes a job"
     )
     priority: Priority = Field(Priority.LOW, description="Which queue the jobs wait in")
@@ -50,13 +50,13 @@ class ExplainBatchRequest(WebhookFields):
     )
     job_kind: ClassVar[JobKind] = JobKind.EXPLAIN
 
-    requests: list[ExplainRequest] = Field(
+    requests: Annotated[list[ExplainRequest], FailFast()] = Field(
         min_length=1, description="At most MAX_BATCH_LINES; each becomes a job"
     )
     priority: Priority = Field(
         Priority.LOW, description="Of the requests that do not say it themselves"
     )
-    metadata: dict[MetadataKey, MetadataValue] = Field(
+    metadata: Annotated[dict[MetadataKey, MetadataValue], at_most("metadata")] = Field(
         default_factory=dict,
         max_length=int(LIMITS["metadata"].maximum),
         description="Yours; comes back with the batch",

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from api.explain.fence import Fence
 from api.requests.format import ResponseFormatField
 from api.requests.webhooks import WebhookFields
-from api.schemas import LIMITS, SpokenText, clean, length, number
+from api.schemas import LIMITS, SpokenText, at_most, clean, length, number
 from common.job import JobKind, OnDisconnect
 from common.prompt import Prompt
 from common.queues import Priority
@@ -55,6 +55,7 @@ class JobRequest(WebhookFields):
             list[StopString],
             BeforeValidator(_listed, json_schema_input_type=str | list[str]),
             Field(min_length=int(LIMITS["stop"].minimum), max_length=int(LIMITS["stop"].maximum)),
+            at_most("stop"),
         ]
         | None
     ) = Field(None, description="A string, or up to 8; the text ends before the first one")
@@ -80,6 +81,6 @@ class JobRequest(WebhookFields):
         OnDisconnect.CONTINUE,
         description="What becomes of the job when a client that waits for it or streams it leaves",
     )
-    metadata: dict[MetadataKey, MetadataValue] = Field(
+    metadata: Annotated[dict[MetadataKey, MetadataValue], at_most("metadata")] = Field(
         default_factory=dict, max_length=16, description="Yours; comes back with the job"
     )

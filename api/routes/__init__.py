@@ -1,5 +1,8 @@
 """One module a resource; each exports ``router``."""
 
+from api.express import Lane
+from api.requests.explain import ExplainRequest
+from api.requests.generate import GenerateRequest
 from api.routes import (
     admin,
     api_keys,
@@ -54,3 +57,9 @@ MODULES = (
     webhook_deliveries,
     webhook_secrets,
 )
+
+#: The routes that have a short way.
+LANES = {
+    "/generate": Lane.of(generate.router, GenerateRequest),
+    "/explain": Lane.of(explain.router, ExplainRequest),
+}

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.deps import ReaderDep, StateDep
 from api.follow import Follower, Patience
-from api.intake import abandon
+from api.intake import Held, abandon
 from api.leaving import EventStream
 from api.limits import TooManyStreams
 from api.openapi import problems
@@ -40,7 +40,7 @@ async def stream_job(
     starting_after: Annotated[int, Query(ge=0, description="The same, as a parameter")] = 0,
 ) -> Response:
     """Follow a job from any point: replayed from the record, then live until it ends."""
-    snapshot = await state.jobs.get(reader.user, job_id)
+    held = Held.of(await state.jobs.get(reader.user, job_id))
     offset = starting_after
     if last_event_id and last_event_id.isdecimal():
         offset = int(last_event_id[:18])
@@ -48,6 +48,6 @@ async def stream_job(
     follower = Follower(state.jobs, state.watcher, patience, reader.user, job_id, offset)
 
     async def on_leave() -> None:
-        await abandon(state, snapshot)
+        await abandon(state, held)
 
     return EventStream(job_frames(follower), on_leave, state.metrics.streams)

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from structlog.contextvars import bind_contextvars
 
 from api.deps import Caller, OriginDep, PrincipalDep
-from api.intake import abandon
+from api.intake import Held, abandon
 from api.jobs import Submitted
 from api.leaving import ClientLeft, while_connected
 from api.problems import InvalidRequest, NotSupported
@@ -148,7 +148,7 @@ async def leave(state: State, accepted: Accepted) -> None:
     else:
         alone = await _left(state, job, call) and not call.answerable
     if alone:
-        await abandon(state, accepted.snapshot)
+        await abandon(state, Held.of(accepted.snapshot))
 
 
 async def _left(state: State, job: Job, call: Call) -> bool:

@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from api.requests.job import MetadataKey, MetadataValue, StopString
 from api.requests.webhooks import WebhookFields
-from api.schemas import LIMITS, Body, OutOfLimits, clean, length
+from api.schemas import LIMITS, Body, OutOfLimits, at_most, clean, length
 from api.v1.tiers import ServiceTier
 from common.job import OnDisconnect
 
@@ -108,6 +108,7 @@ Stop = Annotated[
     list[StopString],
     BeforeValidator(_listed, json_schema_input_type=str | list[str]),
     Field(max_length=int(LIMITS["stop"].maximum)),
+    at_most("stop"),
 ]
 Label = Annotated[str, length("label"), AfterValidator(clean)]
 
@@ -124,6 +125,7 @@ class OpenAIBody(WebhookFields):
         Annotated[
             dict[MetadataKey, MetadataValue],
             Field(max_length=int(LIMITS["metadata"].maximum)),
+            at_most("metadata"),
         ]
         | None
     ) = None

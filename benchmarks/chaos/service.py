@@ -59,7 +59,7 @@ class Service:
     def start(self, workers: int) -> None:
         """Start everything and wait until each worker takes jobs."""
         self.start_gateway()
-        self._start_other("maintenance", "worker", "maintenance")
+        self.start_maintenance()
         for number in range(workers):
             self.start_worker(f"worker-{number}")
         wait_until(lambda: self.ready_workers() == len(self.workers), 120, "ready workers")
@@ -77,6 +77,10 @@ class Service:
         """Start the gateway, on the same port as before."""
         self._start_other("gateway", "api")
 
+    def start_maintenance(self) -> None:
+        """Start the sweeper."""
+        self._start_other("maintenance", "worker", "maintenance")
+
     def start_worker(self, name: str, role: str = "inference") -> Process:
         """Start a worker, or its successor."""
         worker = self._start(name, "worker", role)
@@ -88,6 +92,13 @@ class Service:
         worker = self.workers[name]
         worker.kill(reap=seen)
         self._dead.append(worker)
+
+    def pids(self) -> dict[str, int]:
+        """The processes that run, the store among them."""
+        running = {"valkey": self.valkey.pid}
+        for name, process in [*self._others.items(), *self.workers.items()]:
+            running[name] = process.pid
+        return running
 
     @property
     def gateway(self) -> Process:

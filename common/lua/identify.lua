@@ -21,19 +21,10 @@ if ARGV[1] == 'key' then
     redis.call('HSET', key, 'used_ms', int(now))
   end
 else
-  local revoked_before = tonumber(redis.call('GET', 'revoked:' .. user) or 0)
-  if tonumber(ARGV[4]) < revoked_before then return { 'revoked' } end
-  if ARGV[3] ~= '' and redis.call('EXISTS', 'session:' .. ARGV[3]) == 0 then
-    return { 'revoked' }
-  end
+  local why = voided(user, ARGV[3], tonumber(ARGV[4]))
+  if why then return { why } end
 end
 
-local about = redis.call('HMGET', 'user:' .. user, 'role', 'disabled')
-if about[2] == '1' then return { 'disabled' } end
-local role = about[1]
-if user == ARGV[5] then
-  role = role or 'admin'
-elseif redis.call('EXISTS', 'user:' .. user) == 0 then
-  return { 'unknown' }
-end
-return { 'ok', user, role or 'user', scopes, first_use }
+local role, why = role_of(user, ARGV[5])
+if not role then return { why } end
+return { 'ok', user, role, scopes, first_use }

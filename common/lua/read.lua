@@ -15,7 +15,6 @@ if job[1] == 'queued' then
   ahead = ahead_of(id,
     { priority = job[2], user = job[3], weight = job[4], prompt_tokens = job[5] })
 end
-local mean = tonumber(redis.call('HGET', 'pace', 'mean_ms') or 0)
 local now = now_ms()
 local start_in = ahead < 0 and -1 or wait_ms(ahead, now)
-return { flat, ahead, mean, living_slots(now), start_in, gone }
+return { flat, ahead, mean_run_ms(), living_slots(now), start_in, gone }

@@ -64,7 +64,7 @@ class Desk:
         answer: list[Any] = self.scripts(
             *("submit", job_id, user, priority.value, idempotency, digest, class_limit),
             *(user_limit, deadline_ms, queue_ttl_ms, weight, rate_limit, issued_at),
-            *(token_limit, request or job_id, *fields),
+            *(token_limit, request or job_id, "", user, "user admin", 0, *fields),
         )
         return answer
 

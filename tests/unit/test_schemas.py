@@ -1,5 +1,6 @@
 """The table of limits, and that models, errors and answers agree with it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -122,8 +123,23 @@ def test_a_field_may_be_named_like_a_part_of_the_request(name: str) -> None:
     assert fault["field"] == name
 
 
+@pytest.mark.parametrize(
+    "many",
+    [
+        {str(n): n for n in range(50_000)},
+        {"prompt": "x", "metadata": {str(n): n for n in range(50_000)}},
+        {"prompt": "x", "stop": [1] * 50_000},
+    ],
+    ids=["fields", "pairs", "strings"],
+)
+def test_very_many_mistakes_are_one(many: dict[str, Any]) -> None:
+    (fault,) = faults(GenerateRequest, many)
+
+    assert len(json.dumps(fault)) < 500
+
+
 def test_a_huge_mistake_gets_a_small_answer() -> None:
-    faults_found = faults(GenerateRequest, {f"{'k' * 9000}{n}": n for n in range(500)})
+    faults_found = faults(GenerateRequest, {f"{'k' * 9000}{n}": n for n in range(50)})
 
     assert len(faults_found) == 20
     assert max(len(fault["field"]) for fault in faults_found) < 200

@@ -9,6 +9,7 @@ from api.auth import Tokens
 from api.keyring import Keyring
 from api.problems import Unauthorized
 from common.kept import kept_secret
+from tests.support.waiting import wait_until
 
 
 def test_a_token_outlives_the_process_that_issued_it(tmp_path: Path) -> None:
@@ -41,3 +42,32 @@ def test_a_token_of_another_key_is_refused() -> None:
         Tokens(Keyring.of_secret("k" * 32), 60).read(
             Tokens(Keyring.of_secret("l" * 32), 60).issue("ada")
         )
+
+
+def test_a_token_that_was_read_before_ends_all_the_same() -> None:
+    # Given a token of one second that was read, and is remembered
+    tokens = Tokens(Keyring.of_secret("k" * 32), 1)
+    token = tokens.issue("ada")
+    assert tokens.read(token) is tokens.read(token)
+
+    def refusal() -> str:
+        try:
+            tokens.read(token)
+        except Unauthorized as problem:
+            return str(problem.detail)
+        return ""
+
+    # Then it is refused once its second is over
+    assert "expired" in wait_until(refusal, what="the end of the token")
+
+
+def test_a_remembered_token_stands_for_itself_alone() -> None:
+    # Given a token that was read
+    tokens = Tokens(Keyring.of_secret("k" * 32), 60)
+    token = tokens.issue("ada")
+    assert tokens.read(token).user == "ada"
+    # When its signature is bent
+    bent = token[:-2] + ("AA" if token[-2:] != "AA" else "BB")
+    # Then it is none
+    with pytest.raises(Unauthorized):
+        tokens.read(bent)

@@ -26,9 +26,14 @@ local function jobs_ahead(priority)
   return ahead
 end
 
+-- How long jobs run; 0 if nobody knows.
+local function mean_run_ms()
+  return tonumber(redis.call('HGET', 'pace', 'mean_ms') or 0)
+end
+
 -- Ms until a job starts that has so many before it, at the measured pace; -1 if unknown.
 local function wait_ms(ahead, now)
-  local slots, mean = living_slots(now), tonumber(redis.call('HGET', 'pace', 'mean_ms') or 0)
+  local slots, mean = living_slots(now), mean_run_ms()
   if slots == 0 or mean == 0 then return -1 end
   local turns = ahead + 1 - math.max(0, slots - redis.call('ZCARD', 'leases'))
   return math.max(0, math.ceil(turns * mean / slots))
