@@ -24,7 +24,7 @@ RUN_PACKAGES := $(VENV)/.run $(if $(NEEDS_TORCH),$(VENV)/.transformers) \
 	$(if $(WANTS_TRACES),$(VENV)/.tracing)
 
 # What make quantize does; RULES such as --max-memory 12GB --min-quality 8.5 --prefer speed.
-RECIPES ?= fp16 fp32 bf16 int8 nf4 fp4 nf4-dq q8_0 q4_0 q4_1 q4_k_m
+RECIPES ?= fp16 fp32 bf16 int8 nf4 int4-fast fp4 nf4-dq q8_0 q4_0 q4_1 q4_k_m
 RESULTS ?= $(or $(STATE_DIR),var)/quantization/$(or $(notdir $(patsubst %/,%,$(MODEL))),default)
 REPORT ?= docs/benchmarks/quantization.md
 
@@ -32,7 +32,7 @@ REPORT ?= docs/benchmarks/quantization.md
 BUILT = $(or $(STATE_DIR),var)
 
 # What make bench runs, each by its module in benchmarks/.
-BENCHES ?= depth fairness batch gateway way engine control_tokens
+BENCHES ?= depth fairness batch gateway way crowd hostile footprint stack engine llamacpp control_tokens
 
 .PHONY: help
 help:  ## Show this help

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import closing
 
 from celery.exceptions import SecurityWarning
@@ -38,12 +39,23 @@ def run_maintenance(settings: WorkerSettings) -> int:
 ROLES = {"inference": run_inference, "webhooks": run_webhooks, "maintenance": run_maintenance}
 
 
-def main() -> int:
-    """Run one role until it is told to stop."""
+def read_arguments(arguments: Sequence[str] | None = None) -> tuple[str, WorkerSettings]:
+    """The role, and the settings of the environment with what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
     parser.add_argument("role", choices=list(ROLES))
-    role = parser.parse_args().role
+    parser.add_argument(
+        "--autotune", action="store_true", help="the same as LLAMACPP_AUTOTUNE=true"
+    )
+    asked = parser.parse_args(arguments)
     settings = read_settings(WorkerSettings)
+    if asked.autotune:
+        settings = settings.model_copy(update={"llamacpp_autotune": True})
+    return asked.role, settings
+
+
+def main() -> int:
+    """Run one role until it is told to stop."""
+    role, settings = read_arguments()
     configure_logs(settings.log_style, f"worker-{role}")
     # Celery warns a root user of pickle; only JSON is accepted here.
     warnings.simplefilter("ignore", SecurityWarning)

@@ -1,6 +1,5 @@
 """What a worker reads from its environment."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from common.settings import Port
+from worker.engines.cores import usable_cores
 from worker.engines.settings import EngineSettings, Quantization, UpstreamSettings
 from worker.webhooks.settings import WebhookSettings
 
@@ -26,7 +26,13 @@ class WorkerSettings(WebhookSettings):
     use_mlock: bool = Field(False, description="llamacpp keeps the weights from being swapped")
     use_mmap: bool = Field(True, description="llamacpp maps the file of the weights")
     f16_kv: bool = Field(True, description="llamacpp caches keys and values in 16 bits")
+    llamacpp_autotune: bool = Field(False, description="measure the best number of threads once")
+    llamacpp_library: Path | None = Field(None, description="a libllama.so built for this machine")
     gpu_memory_fraction: float = Field(0.9, gt=0, le=1, description="the most; enforced on CUDA")
+    cuda_graphs: bool = Field(True, description="record the decode step on CUDA (transformers)")
+    int8_threshold: float = Field(
+        6.0, ge=0, description="of INT8: larger activations are computed in FP16; 0: none"
+    )
     cuda_visible_devices: str | None = Field(None, description="which GPUs it may use")
     upstream_api_key: SecretStr = Field(SecretStr(""), description="key for UPSTREAM_URL")
     upstream_model: str = Field("", description="of UPSTREAM_URL; its first if unset")
@@ -69,17 +75,25 @@ class WorkerSettings(WebhookSettings):
             quantization=self.quantization,
             context_size=self.n_ctx,
             n_batch=self.n_batch,
-            n_threads=min(self.n_threads, os.cpu_count() or 1),
+            n_threads=min(self.n_threads, usable_cores()),
             n_gpu_layers=self.n_gpu_layers,
             use_mlock=self.use_mlock,
             use_mmap=self.use_mmap,
             f16_kv=self.f16_kv,
+            autotune_cache=self._autotune_cache(),
+            llamacpp_library=self.llamacpp_library,
             gpu_memory_fraction=self.gpu_memory_fraction,
+            cuda_graphs=self.cuda_graphs,
+            int8_threshold=self.int8_threshold,
             upstream=self.upstream_settings(),
             echo_tokens_per_second=self.echo_tokens_per_second,
             echo_fail_file=self.echo_fail_file,
             echo_hang_file=self.echo_hang_file,
         )
+
+    def _autotune_cache(self) -> Path | None:
+        """Where what was measured is remembered; None: nothing is to be measured."""
+        return self.state_dir / "cache" / "autotune.json" if self.llamacpp_autotune else None
 
     def shown(self) -> dict[str, object]:
         """The settings of the original services under their own names, for /model/info."""
@@ -88,7 +102,7 @@ class WorkerSettings(WebhookSettings):
             "n_ctx": self.n_ctx,
             "n_gpu_layers": self.n_gpu_layers,
             "n_batch": self.n_batch,
-            "n_threads": min(self.n_threads, os.cpu_count() or 1),
+            "n_threads": min(self.n_threads, usable_cores()),
             "use_mlock": self.use_mlock,
             "use_mmap": self.use_mmap,
             "f16_kv": self.f16_kv,

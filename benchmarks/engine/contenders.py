@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from common.artifact import Artifact
 from common.sampling import Sampling
-from common.tokenizer import ModelTokenizer
+from common.tokenizer import ModelTokenizer, Tokenizer
 from worker.engines import create_engine
-from worker.engines.base import Generation
+from worker.engines.base import Engine, Generation
 from worker.engines.settings import EngineSettings, Quantization
 
 if TYPE_CHECKING:
@@ -36,6 +36,16 @@ class Outcome:
         return self.tokens / self.seconds
 
 
+def open_engine(
+    artifact: Artifact, precision: Quantization, slots: int, tokenizer: Tokenizer
+) -> Engine:
+    """The slot engine, loaded."""
+    settings = EngineSettings(slots=slots, context_size=CONTEXT_TOKENS, quantization=precision)
+    engine = create_engine("transformers", settings, artifact, tokenizer)
+    engine.load()
+    return engine
+
+
 class Contender(Protocol):
     """Answers all prompts greedily, ``streams`` at a time."""
 
@@ -50,11 +60,7 @@ class Slots:
     """Ours: as the worker drives it, a thread for each stream."""
 
     def __init__(self, artifact: Artifact, precision: Quantization, slots: int) -> None:
-        settings = EngineSettings(slots=slots, context_size=CONTEXT_TOKENS, quantization=precision)
-        self._engine = create_engine(
-            "transformers", settings, artifact, ModelTokenizer.load(artifact)
-        )
-        self._engine.load()
+        self._engine = open_engine(artifact, precision, slots, ModelTokenizer.load(artifact))
 
     def run(self, prompts: Prompts, streams: int, max_tokens: int) -> Outcome:
         sampling = Sampling(max_tokens=max_tokens, temperature=0)
@@ -73,40 +79,44 @@ class Slots:
 
 
 class ContinuousBatching:
-    """transformers' own, with a new request for each that has ended."""
+    """transformers' own, with a new request for each that has ended; it is started once."""
 
-    def __init__(self, model: "LlamaForCausalLM", streams: int) -> None:
-        self._model = model
-        self._blocks = 2 * streams * CONTEXT_TOKENS // _PAGE_TOKENS
-
-    def run(self, prompts: Prompts, streams: int, max_tokens: int) -> Outcome:
+    def __init__(self, model: "LlamaForCausalLM", streams: int, max_tokens: int) -> None:
         from transformers import ContinuousBatchingConfig, GenerationConfig
 
-        generation = GenerationConfig(
-            max_new_tokens=max_tokens,
-            do_sample=False,
-            eos_token_id=self._model.generation_config.eos_token_id,
+        blocks = 2 * streams * CONTEXT_TOKENS // _PAGE_TOKENS
+        self._manager = model.init_continuous_batching(
+            generation_config=GenerationConfig(
+                max_new_tokens=max_tokens,
+                do_sample=False,
+                eos_token_id=model.generation_config.eos_token_id,
+            ),
+            continuous_batching_config=ContinuousBatchingConfig(
+                page_size=_PAGE_TOKENS, num_blocks=blocks
+            ),
         )
-        batching = ContinuousBatchingConfig(page_size=_PAGE_TOKENS, num_blocks=self._blocks)
-        with self._model.continuous_batching_context_manager(
-            generation_config=generation, continuous_batching_config=batching
-        ) as manager:
-            waiting = deque(prompts)
-            started = time.perf_counter()
-            for _ in range(min(streams, len(waiting))):
-                manager.add_request(waiting.popleft())
-            tokens, left = 0, len(prompts)
-            while left:
-                result = manager.get_result(timeout=600)
-                if result is None or result.error:
-                    raise RuntimeError(f"continuous batching gave up: {result}")
-                tokens, left = tokens + len(result.generated_tokens), left - 1
-                if waiting:
-                    manager.add_request(waiting.popleft())
-            return Outcome(tokens, time.perf_counter() - started)
+        self._manager.start()
+
+    def run(self, prompts: Prompts, streams: int, max_tokens: int) -> Outcome:
+        waiting = deque(prompts)
+        started = time.perf_counter()
+        for _ in range(min(streams, len(waiting))):
+            self._add(waiting.popleft(), max_tokens)
+        tokens, left = 0, len(prompts)
+        while left:
+            result = self._manager.get_result(timeout=600)
+            if result is None or result.error:
+                raise RuntimeError(f"continuous batching gave up: {result}")
+            tokens, left = tokens + len(result.generated_tokens), left - 1
+            if waiting:
+                self._add(waiting.popleft(), max_tokens)
+        return Outcome(tokens, time.perf_counter() - started)
 
     def close(self) -> None:
-        pass
+        self._manager.stop(block=True)
+
+    def _add(self, ids: list[int], max_tokens: int) -> None:
+        self._manager.add_request(ids, max_new_tokens=max_tokens)
 
 
 class OneByOne:

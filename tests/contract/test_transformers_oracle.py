@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from common.sampling import Sampling
 from tests.support.engines import (
     QUESTION,
     QUESTIONS,
@@ -162,6 +163,25 @@ def test_a_resumed_row_among_others_goes_on_as_generate_would(bench: Bench) -> N
 
 
 @in_fp32
+def test_a_system_prompt_that_any_slot_holds_is_not_computed_again(bench: Bench) -> None:
+    # given an answer to a question after a long system prompt
+    system = bench.endless(200).prompt_ids
+    questions = [bench.ids(question) for question in QUESTIONS[:SLOTS]]
+    requests = [
+        Generation([*system, *question], Sampling(max_tokens=TOKENS, temperature=0.0))
+        for question in questions
+    ]
+    bench.call(requests[0]).completion()
+    # when others follow, each in a slot of its own
+    calls = Crowd(bench, requests)
+    made = calls.completions()
+    # then they begin with what the first one computed, and get what they would get alone
+    for call in calls.calls:
+        assert call.completion().cached_tokens >= len(system)
+    assert made == [tuple(generate(bench, request.prompt_ids)) for request in requests]
+
+
+@in_fp32
 def test_log_probabilities_are_those_of_the_plain_model(bench: Bench) -> None:
     for temperature in (0.0, 1.0):
         call = bench.ask(QUESTION, temperature=temperature, seed=3, top_p=0.9)
@@ -172,9 +192,8 @@ def test_log_probabilities_are_those_of_the_plain_model(bench: Bench) -> None:
 def test_three_slots_are_one_batch(bench: Bench) -> None:
     # given a watch on the shapes [rows, tokens] that go through the model
     shapes: list[tuple[int, ...]] = []
-    hook = plain_model(bench).model.register_forward_pre_hook(
-        lambda _module, _args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)),
-        with_kwargs=True,
+    hook = plain_model(bench).model.embed_tokens.register_forward_pre_hook(
+        lambda _module, args: shapes.append(tuple(args[0].shape))
     )
     # when three generate at the same time
     calls = [bench.call(bench.request(question)) for question in QUESTIONS[:SLOTS]]
@@ -188,8 +207,11 @@ def test_three_slots_are_one_batch(bench: Bench) -> None:
 
 # Smaller precisions: the plain model reads what the engine wrote
 
+#: A parameter's share of the memory; a fifth of this model are embeddings, in 16 bits.
+_BITS = {"int8": 9.7, "int4": 6.5, "int4-fast": 7.3}
 
-@pytest.fixture(scope="module", params=["bf16", "fp16", "int8", "int4"])
+
+@pytest.fixture(scope="module", params=["bf16", "fp16", "int8", "int4", "int4-fast"])
 def small_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     bench = open_bench("transformers", Quantization(request.param))
     yield bench
@@ -218,6 +240,5 @@ def test_weights_take_the_memory_of_their_precision(small_bench: Bench) -> None:
     assert info.parameters
     assert info.memory_bytes
     bits = 8 * (info.memory_bytes - info.details["kv_cache_bytes"]) / info.parameters
-    # a fifth of this model are embeddings, which stay in 16 bits
-    assert bits == pytest.approx({"int8": 9.7, "int4": 6.5}.get(info.quantization, 16), abs=0.3)
+    assert bits == pytest.approx(_BITS.get(info.quantization, 16), abs=0.3)
     assert info.gpu_layers is None

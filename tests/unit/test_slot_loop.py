@@ -31,11 +31,19 @@ class Tape:
         self.logprob: dict[int, float] = {}
         self.before_decode: Callable[[], object] = lambda: None
 
-    def prefill(self, slot: int, sequence: Sequence) -> None:
+    def step(self, running: Mapping[int, Sequence]) -> dict[int, Choice]:
+        for slot, newcomer in running.items():
+            if not newcomer.is_prefilled:
+                self._prefill(slot, newcomer)
+                break
+        ready = {slot: one for slot, one in running.items() if one.is_prefilled}
+        return self._decode(ready) if ready else {}
+
+    def _prefill(self, slot: int, sequence: Sequence) -> None:
         self.steps.append(("prefill", (slot,)))
         sequence.cached = min(sequence.cached + PIECE, len(sequence.ids) - 1)
 
-    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
+    def _decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
         self.steps.append(("decode", tuple(sorted(sequences))))
         self.before_decode()
         return {

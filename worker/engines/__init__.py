@@ -1,14 +1,17 @@
 """The engines by name; each is imported only when it is asked for."""
 
-from common.artifact import Artifact
-from common.tokenizer import Tokenizer
-from worker.engines.base import Engine
-from worker.engines.settings import EngineSettings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a process without a model reads our settings, and no tokenizer for it
+    from common.artifact import Artifact
+    from common.tokenizer import Tokenizer
+    from worker.engines.base import Engine
+    from worker.engines.settings import EngineSettings
 
 
 def create_engine(
-    name: str, settings: EngineSettings, artifact: Artifact | None, tokenizer: Tokenizer
-) -> Engine:
+    name: str, settings: "EngineSettings", artifact: "Artifact | None", tokenizer: "Tokenizer"
+) -> "Engine":
     """Build the engine ``name``; echo and openai need no artifact. Raises ValueError."""
     if name == "echo":
         from worker.engines.echo import EchoEngine

@@ -81,14 +81,8 @@ class EngineLoop:
             return False
 
     def _step(self) -> None:
-        """Prefill a piece of one newcomer, so that the others do not stall; decode the rest."""
-        newcomer = self._scheduler.next_prefill()
-        if newcomer is not None:
-            self._runner.prefill(*newcomer)
-        decodable = self._scheduler.decodable()
-        if decodable:
-            for slot, choice in self._runner.decode(decodable).items():
-                self._append(slot, choice)
+        for slot, choice in self._runner.step(self._scheduler.running).items():
+            self._append(slot, choice)
 
     def _append(self, slot: int, choice: Choice) -> None:
         """Hand out a token; what goes wrong here is that caller's alone."""

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 class Runner(Protocol):
     """A model with a KV cache of one row per slot. For one thread."""
 
-    def prefill(self, slot: int, sequence: Sequence) -> None:
-        """Cache the next piece of a sequence, up to its last id but one."""
+    def step(self, running: Mapping[int, Sequence]) -> dict[int, Choice]:
+        """Move all on: what comes next in each slot whose prompt is cached.
 
-    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
-        """One forward pass for all: what comes next in each slot."""
+        Of the prompts that are not, a piece is cached that does not make the others wait long.
+        """
 
     def score(self, ids: Ids[int]) -> "Iterator[NDArray[np.float32]]":
         """The raw logits [piece, vocab] after each of ``ids``, a piece at a time, in slot 0."""

@@ -30,14 +30,6 @@ class Scheduler:
         }
         self._waiting = deque(sequence for sequence in self._waiting if not _is_over(sequence))
 
-    def next_prefill(self) -> tuple[int, Sequence] | None:
-        """The slot whose prompt is next to be worked on, if any."""
-        return next((pair for pair in self.running.items() if not pair[1].is_prefilled), None)
-
-    def decodable(self) -> dict[int, Sequence]:
-        """The slots that can make a token in this step."""
-        return {slot: s for slot, s in self.running.items() if s.is_prefilled}
-
     def fail(self, slot: int, message: str, cause: Exception) -> None:
         """Let go of one running sequence with an EngineError."""
         self.running.pop(slot).fail(message, cause)

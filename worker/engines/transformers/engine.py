@@ -1,8 +1,12 @@
 """The Engine protocol over transformers' LlamaForCausalLM."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from common.features import Feature
 from worker.engines.base import EngineInfo
+from worker.engines.settings import Quantization
 from worker.engines.slots.engine import SlotEngine
+from worker.engines.transformers.graphs import CudaRecorder
 from worker.engines.transformers.loading import load_model, precision_of
 from worker.engines.transformers.runner import ModelRunner
 
@@ -33,6 +37,22 @@ class TransformersEngine(SlotEngine[ModelRunner]):
         )
 
     def _load_runner(self) -> ModelRunner:
+        """Load on a thread that ends.
+
+        Its OpenMP threads end with it: beside those of the engine's own thread there would be
+        more than cores, and then none of them waits awake (GOMP_SPINCOUNT).
+        """
+        with ThreadPoolExecutor(1) as loader:
+            return loader.submit(self._load).result()
+
+    def _load(self) -> ModelRunner:
         settings = self._settings
         model = load_model(self._artifact, settings)
-        return ModelRunner(model, settings.slots, self._context_size, settings.n_batch)
+        record = CudaRecorder() if self._is_recorded(model.device.type) else None
+        return ModelRunner(model, settings.slots, self._context_size, settings.n_batch, record)
+
+    def _is_recorded(self, device: str) -> bool:
+        """Whether decoding becomes graphs; looking for outliers, INT8 waits for the device."""
+        settings = self._settings
+        waits = settings.quantization is Quantization.INT8 and settings.int8_threshold > 0
+        return device == "cuda" and settings.cuda_graphs and not waits

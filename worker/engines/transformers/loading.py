@@ -28,7 +28,7 @@ def load_model(artifact: Artifact, settings: EngineSettings) -> "LlamaForCausalL
     torch.set_num_threads(min(settings.n_threads, os.cpu_count() or 1))
     precision = precision_of(artifact, settings.quantization)
     try:
-        return _read(artifact, precision, _device(settings.gpu_memory_fraction))
+        return _read(artifact, precision, settings)
     except ModelUnavailable:
         raise
     except Exception as error:
@@ -49,7 +49,7 @@ def precision_of(artifact: Artifact, asked: Quantization) -> Quantization:
 
 
 def _read(
-    artifact: Artifact, quantization: Quantization, device: torch.device
+    artifact: Artifact, quantization: Quantization, settings: EngineSettings
 ) -> "LlamaForCausalLM":
     from transformers import AutoConfig, LlamaForCausalLM
 
@@ -58,27 +58,37 @@ def _read(
     kind = AutoConfig.from_pretrained(artifact.path, **safe).model_type  # nosec B615
     if kind != "llama":
         raise ModelUnavailable(f"the transformers engine runs Llama models, not {kind}")
+    device = _device(settings.gpu_memory_fraction)
+    precision = _precision(quantization, device, settings.int8_threshold)
+    if artifact.quantization != "none":
+        precision.pop("quantization_config", None)  # the files say themselves how
     model = LlamaForCausalLM.from_pretrained(  # nosec B615
         artifact.path,
         use_safetensors=True,
         **safe,
         attn_implementation=ATTENTION,
         device_map={"": device},
-        **_precision(quantization, device, stored=artifact.quantization != "none"),
+        **precision,
     )
     return model.eval()
 
 
-def _precision(quantization: Quantization, device: torch.device, *, stored: bool) -> dict[str, Any]:
-    """``from_pretrained``'s arguments; files that are quantized say themselves how."""
+def _precision(
+    quantization: Quantization, device: torch.device, int8_threshold: float
+) -> dict[str, Any]:
+    """``from_pretrained``'s arguments for weights that are not quantized yet."""
     from transformers import BitsAndBytesConfig
 
     if quantization in _DTYPES:
         return {"dtype": _DTYPES[quantization]}
+    if quantization is Quantization.INT4_FAST:
+        from worker.engines.transformers.int4_loading import Int4Config
+
+        return {"dtype": torch.bfloat16, "quantization_config": Int4Config()}
     if quantization is Quantization.INT8:
         # LLM.int8() computes in float16; a CPU is far slower in it everywhere else.
         dtype = torch.float16 if device.type == "cuda" else torch.bfloat16
-        config = BitsAndBytesConfig(load_in_8bit=True)
+        config = BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=int8_threshold)
     else:
         dtype = torch.bfloat16
         config = BitsAndBytesConfig(
@@ -87,7 +97,7 @@ def _precision(quantization: Quantization, device: torch.device, *, stored: bool
             bnb_4bit_use_double_quant=quantization is Quantization.NF4_DQ,
             bnb_4bit_compute_dtype=dtype,
         )
-    return {"dtype": dtype} if stored else {"quantization_config": config, "dtype": dtype}
+    return {"dtype": dtype, "quantization_config": config}
 
 
 _DTYPES = {

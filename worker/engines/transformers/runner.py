@@ -1,4 +1,4 @@
-"""The model and its cache: fills one row with a prompt, or moves all rows on by a token."""
+"""The model and its cache: fills rows with prompts, and moves all rows on by a token."""
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Ids
@@ -11,30 +11,41 @@ from torch import Tensor
 
 from worker.engines.slots.choice import Choice
 from worker.engines.slots.draw import Draw
+from worker.engines.slots.prefix import Rows
 from worker.engines.slots.sequence import Sequence
-from worker.engines.transformers.cache import SlotCache, Window
+from worker.engines.transformers.cache import SlotCache
+from worker.engines.transformers.graphs import Forward, Record, StepGraphs
+from worker.engines.transformers.llama import Llama
 from worker.engines.transformers.loading import ATTENTION
 from worker.engines.transformers.memory import within_memory
-from worker.engines.transformers.sampling import choose
+from worker.engines.transformers.pace import longest_piece
+from worker.engines.transformers.sampling import Sampler
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
 
-#: The most prompt tokens at once on a CPU: 512 stall the neighbours for 0.35 s on two cores.
-CPU_CHUNK_TOKENS = 128
+#: Attention looks at a multiple of this many columns.
+COLUMN_BLOCK = 64
 
 
 class ModelRunner:
-    """Implements Runner: ``model`` over a SlotCache."""
+    """Implements Runner: ``model`` over a SlotCache.
+
+    ``piece_tokens`` is how much of a prompt is cached at once, ``shared_piece_tokens`` how much
+    while others decode; ``record`` makes the graphs that decoding is replayed from.
+    """
 
     def __init__(
-        self, model: "LlamaForCausalLM", slots: int, context_size: int, chunk_tokens: int
+        self,
+        model: "LlamaForCausalLM",
+        slots: int,
+        context_size: int,
+        piece_tokens: int,
+        record: Record | None = None,
     ) -> None:
         config = model.config
         self.model = model
-        self.chunk_tokens = chunk_tokens
-        if model.device.type == "cpu":
-            self.chunk_tokens = min(chunk_tokens, CPU_CHUNK_TOKENS)
+        self.piece_tokens = min(piece_tokens, context_size)
         self.cache = SlotCache(
             layers=config.num_hidden_layers,
             slots=slots,
@@ -44,6 +55,14 @@ class ModelRunner:
             dtype=model.dtype,
             device=model.device,
         )
+        self._llama = Llama(model, self.cache)
+        self._rows = Rows()
+        self._sampler = Sampler(model.device)
+        self._graphs = StepGraphs(self._llama.next_logits, slots, context_size, model.device)
+        if record is not None:
+            self._graphs.record(record)
+        self._next: Forward = self._graphs if record else self._llama.next_logits
+        self.shared_piece_tokens = longest_piece(self.piece_tokens, self._try_prefill, self._try)
 
     @property
     def memory_bytes(self) -> int:
@@ -57,65 +76,107 @@ class ModelRunner:
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "attention": ATTENTION,
             "kv_cache_bytes": self.cache.bytes,
-            "prefill_tokens": self.chunk_tokens,
+            "prefill_tokens": self.piece_tokens,
+            "prefill_tokens_beside_others": self.shared_piece_tokens,
+            "reused_prompt_tokens": self._rows.reused_tokens,
+            "graphs": len(self._graphs),
             "threads": torch.get_num_threads(),
         }
 
-    def prefill(self, slot: int, sequence: Sequence) -> None:
-        """Cache the next piece of a sequence, up to its last id but one."""
-        within_memory(self._prefill, slot, sequence)
-
-    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
-        """One forward pass for all: what comes next in each slot."""
-        return within_memory(self._decode, sequences)
+    def step(self, running: Mapping[int, Sequence]) -> dict[int, Choice]:
+        """Cache a piece of the prompts that are not, in order; the next id of the others."""
+        return within_memory(self._step, running)
 
     def score(self, ids: Ids[int]) -> Iterator[NDArray[np.float32]]:
         """The raw logits [piece, vocab] after each of ``ids``, a piece at a time, in slot 0."""
-        for start in range(0, len(ids), self.chunk_tokens):
-            piece = list(ids[start : start + self.chunk_tokens])
+        self._rows.forget(0)
+        for start in range(0, len(ids), self.piece_tokens):
+            piece = list(ids[start : start + self.piece_tokens])
             yield within_memory(self._score, start, piece)
 
     def clear(self, slot: int) -> None:
         """Forget a row whose numbers may be bad."""
+        self._rows.forget(slot)
         self.cache.clear(slot)
 
     def close(self) -> None:
         """Give the memory of the model back."""
-        del self.model, self.cache
+        del self.model, self.cache, self._llama, self._graphs, self._next
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _prefill(self, slot: int, sequence: Sequence) -> None:
-        start = sequence.cached
-        end = min(start + self.chunk_tokens, len(sequence.ids) - 1)
-        with torch.inference_mode():
-            window = self.cache.window(slice(slot, slot + 1), [range(start, end)])
-            self._hidden_states([sequence.ids[start:end]], window)
-        sequence.cached = end
+    def _step(self, running: Mapping[int, Sequence]) -> dict[int, Choice]:
+        waits = any(sequence.is_prefilled for sequence in running.values())
+        self._prefill(running, self.shared_piece_tokens if waits else self.piece_tokens)
+        ready = {slot: sequence for slot, sequence in running.items() if sequence.is_prefilled}
+        return self._decode(ready) if ready else {}
 
-    def _score(self, start: int, ids: list[int]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            window = self.cache.window(slice(0, 1), [range(start, start + len(ids))])
-            logits = self.model.lm_head(self._hidden_states([ids], window)[0])
-        scores: NDArray[np.float32] = logits.float().cpu().numpy()
-        return scores
+    def _seat(self, slot: int, sequence: Sequence) -> None:
+        """See that the row is the sequence's; a newcomer begins with what any row holds of it."""
+        if self._rows.holds(slot, sequence):
+            return
+        lender = self._rows.give(slot, sequence)
+        if lender != slot:
+            self.cache.copy(lender, slot, sequence.cached)
 
-    def _decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
-        rows = [sequences.get(slot) for slot in range(max(sequences) + 1)]
+    def _prefill(self, running: Mapping[int, Sequence], room: int) -> None:
+        """Cache up to ``room`` tokens of the prompts, each up to its last id but one.
+
+        A newcomer is seated when its turn comes: by then the row before may hold its beginning.
+        """
+        for slot, sequence in running.items():
+            if room or sequence.is_prefilled:
+                self._seat(slot, sequence)
+            start = sequence.cached
+            end = min(start + room, len(sequence.ids) - 1)
+            if start < end:
+                self._read(slot, sequence.ids[start:end], start)
+                sequence.cached = end
+                room -= end - start
+
+    def _read(self, slot: int, ids: list[int], start: int) -> Tensor:
+        """Cache ``ids`` from column ``start`` on; their hidden states [tokens, hidden_size]."""
+        end = start + len(ids)
+        with torch.inference_mode():
+            return self._llama.hidden_states(
+                torch.tensor([ids], device=self.model.device),
+                torch.arange(start, end, device=self.model.device)[None],
+                slice(slot, slot + 1),
+                self._width(end),
+            )[0]
+
+    def _decode(self, ready: Mapping[int, Sequence]) -> dict[int, Choice]:
+        rows = [ready.get(slot) for slot in range(max(ready) + 1)]
         last_ids = [[row.ids[-1] if row else 0] for row in rows]
         columns = [[row.cached if row else self.cache.scratch] for row in rows]
         draws = [row.draw if row else Draw() for row in rows]
+        width = self._width(1 + max(sequence.cached for sequence in ready.values()))
         with torch.inference_mode():
-            window = self.cache.window(slice(0, len(rows)), columns)
-            hidden = self._hidden_states(last_ids, window)
-            chosen = choose(self.model.lm_head(hidden[:, -1]), draws)
-        return {slot: chosen[slot] for slot in sequences}
+            logits = self._next(self._tensor(last_ids), self._tensor(columns), width)
+            chosen = self._sampler.choose(logits, draws)
+        return {slot: chosen[slot] for slot in ready}
 
-    def _hidden_states(self, ids: list[list[int]], window: Window) -> Tensor:
-        """[rows, tokens, hidden_size] of ``ids`` [rows, tokens]."""
-        return self.model.model(
-            input_ids=torch.tensor(ids, device=self.model.device),
-            position_ids=window.position_ids,
-            attention_mask=window.attention_mask,
-            past_key_values=window,
-        ).last_hidden_state
+    def _score(self, start: int, ids: list[int]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            logits = self._llama.logits(self._read(0, ids, start))
+        scores: NDArray[np.float32] = logits.float().cpu().numpy()
+        return scores
+
+    def _width(self, columns: int) -> int:
+        """How much of the cache attention looks at, to see ``columns`` of it."""
+        return min(-(-columns // COLUMN_BLOCK) * COLUMN_BLOCK, self.cache.scratch)
+
+    def _tensor(self, numbers: list[list[int]]) -> Tensor:
+        return torch.tensor(numbers, device=self.model.device)
+
+    def _try_prefill(self, tokens: int) -> None:
+        """A piece of so many tokens, of no prompt, in the middle of the context."""
+        self._read(0, [0] * tokens, (self.cache.scratch - tokens) // 2)[-1, 0].item()
+
+    def _try(self) -> None:
+        """A step of all slots, for nobody, in the middle of the context."""
+        middle = self.cache.scratch // 2
+        ids, columns = [[0]] * self.cache.slots, [[middle]] * self.cache.slots
+        with torch.inference_mode():
+            logits = self._next(self._tensor(ids), self._tensor(columns), self._width(1 + middle))
+            logits[-1, 0].item()
