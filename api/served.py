@@ -55,14 +55,19 @@ class Serving:
     async def models(self) -> tuple[Served, ...]:
         """One entry a worker that has a model, the newest first; the last known in an outage."""
         fresh = FRESH_SECONDS if self._seen else EMPTY_SECONDS
-        if time.monotonic() - self._looked >= fresh:
-            self._looked = time.monotonic()
-            try:
-                state = await self._cluster.state()
-            except RedisError:
-                return self._seen
-            workers = state.ready or [worker for worker in state.workers if worker.info]
-            self._seen = tuple(Served.from_info(worker.info) for worker in workers)
+        if time.monotonic() - self._looked < fresh:
+            return self._seen
+        return await self.look()
+
+    async def look(self) -> tuple[Served, ...]:
+        """The same, as it is now."""
+        self._looked = time.monotonic()
+        try:
+            state = await self._cluster.state()
+        except RedisError:
+            return self._seen
+        workers = state.ready or [worker for worker in state.workers if worker.info]
+        self._seen = tuple(Served.from_info(worker.info) for worker in workers)
         return self._seen
 
     async def check(self, request: JobRequest) -> None:

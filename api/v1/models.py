@@ -1,6 +1,7 @@
 """The models that may be asked for: those that workers serve."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,14 +46,17 @@ class Models:
 
     async def all(self) -> list[ServedModel]:
         """Each name once, the newest first. Raises ModelUnavailable."""
-        seen = [ServedModel.of(served) for served in await self._serving.models()]
-        if not seen:
-            return [ServedModel(await asyncio.to_thread(_expected, self._files), 0)]
-        return list({model.name: model for model in seen}.values())
+        return await self._named(await self._serving.models())
 
     async def find(self, name: str) -> ServedModel:
-        """The model of this name. Raises ModelNotFound, ModelUnavailable."""
+        """The model of this name. Raises ModelNotFound, ModelUnavailable.
+
+        A name that was not seen is looked for once more: its worker may have come since.
+        """
         served = {model.name: model for model in await self.all()}
+        if name not in served:
+            models = await self._named(await self._serving.look())
+            served = {model.name: model for model in models}
         if name not in served:
             known = ", ".join(served)
             error = {"field": "model", "limit": known, "value": name, "message": "is not served"}
@@ -60,6 +64,12 @@ class Models:
                 f"The model {name!r} does not exist here: there is {known}.", errors=[error]
             )
         return served[name]
+
+    async def _named(self, models: Sequence[Served]) -> list[ServedModel]:
+        seen = [ServedModel.of(served) for served in models]
+        if not seen:
+            return [ServedModel(await asyncio.to_thread(_expected, self._files), 0)]
+        return list({model.name: model for model in seen}.values())
 
 
 def _expected(files: ModelFiles) -> str:
