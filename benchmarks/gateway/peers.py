@@ -61,7 +61,7 @@ def create_usual() -> FastAPI:
 
 
 def _user_of(secret: str) -> Any:
-    def user(authorization: Annotated[str, Header()]) -> str:
+    async def user(authorization: Annotated[str, Header()]) -> str:
         try:
             claims = jwt.decode(
                 authorization.removeprefix("Bearer "),
