@@ -1,7 +1,8 @@
 """``python -m benchmarks.engine``: the slot engine beside transformers' own ways, in one run.
 
 Whole jobs, prefill included: the same prompts and weights, answered in turn by our slots, by
-transformers' continuous batching and by ``generate`` one by one.
+transformers' continuous batching and by ``generate`` one by one; all with GOMP_SPINCOUNT=10000,
+as on a machine that does nothing else.
 """
 
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from statistics import median
 
+from benchmarks.engine.apart import Apart, alone
 from benchmarks.engine.contenders import (
     Contender,
     ContinuousBatching,
@@ -28,6 +30,7 @@ from common.tokenizer import ModelTokenizer
 from quantization.commands.options import full_precision, report
 from quantization.measure.speed import Endless
 from worker.engines.settings import EngineSettings, Quantization
+from worker.engines.transformers.environment import own_the_machine
 from worker.engines.transformers.loading import load_model
 
 #: Least ratio of our tokens per second to a peer's, by streams.
@@ -35,10 +38,8 @@ GOALS: Mapping[str, Mapping[int, float]] = {
     "continuous batching": {3: 1.4, 8: 1.7, 16: 1.7},
     "one by one": {3: 2.0},
 }
-#: More of them would take the time of everything else.
-ONE_BY_ONE_STREAMS = 3
 MOST_STALLED_STEPS = 2.0
-#: Where the precisions are compared with each other.
+#: Where the precisions are compared with each other, and with one prompt after the other.
 STREAMS = 3
 
 Rates = Mapping[str, list[float]]
@@ -47,6 +48,7 @@ Rates = Mapping[str, list[float]]
 def main() -> int:
     """Measure, save and print; exit status 1 where a goal is missed."""
     settings = EngineBenchSettings()
+    own_the_machine()
     artifact = full_precision(None, CommonSettings().state_dir)
     rows: list[Row] = []
     ours: dict[tuple[str, int], list[float]] = {}
@@ -56,7 +58,9 @@ def main() -> int:
             ours[precision, number] = rates["slots"]
             found = list(_rows(precision, number, rates))
             if number == STREAMS:
-                found += _stall_rows(precision, _stall(artifact, Quantization(precision), settings))
+                found += _stall_rows(
+                    precision, alone(_stall, artifact, Quantization(precision), settings)
+                )
             report("\n".join(map(str, found)))
             rows += found
     return save("engine", settings, [*rows, *_precision_rows(ours)])
@@ -66,23 +70,35 @@ def _compare(
     artifact: Artifact, precision: Quantization, streams: int, settings: EngineBenchSettings
 ) -> Rates:
     """Tokens per second of each way and turn."""
-    model = load_model(artifact, EngineSettings(quantization=precision))
-    ways: dict[str, Contender] = {
-        "slots": Slots(artifact, precision, streams),
-        "continuous batching": ContinuousBatching(model, streams, settings.max_tokens),
-    }
-    if streams <= ONE_BY_ONE_STREAMS:
-        ways["one by one"] = OneByOne(model)
+    ours = Apart(_ours, artifact, precision, streams)
+    theirs = Apart(_theirs, artifact, precision, streams, settings.max_tokens)
+    ways = {"slots": ours, "continuous batching": theirs}
+    if streams == STREAMS:
+        ways["one by one"] = theirs
     rates: dict[str, list[float]] = {name: [] for name in ways}
     text = _text(artifact)
     for turn in range(settings.rounds + 1):  # the first one warms up
-        asked = _prompts(text, settings.prompt_tokens, 2 * streams, turn)
+        asked = _prompts(text, settings.prompt_tokens, 2 * streams, turn)[: None if turn else 1]
         for name, way in ways.items():
-            outcome = way.run(asked[:streams] if turn == 0 else asked, streams, settings.max_tokens)
+            outcome = way.run(name, asked, streams, settings.max_tokens)
             rates[name] += [outcome.tokens_per_second] if turn else []
-    for way in ways.values():
-        way.close()
+    ours.close()
+    theirs.close()
     return rates
+
+
+def _ours(artifact: Artifact, precision: Quantization, streams: int) -> dict[str, Contender]:
+    return {"slots": Slots(artifact, precision, streams)}
+
+
+def _theirs(
+    artifact: Artifact, precision: Quantization, streams: int, max_tokens: int
+) -> dict[str, Contender]:
+    model = load_model(artifact, EngineSettings(quantization=precision))
+    return {
+        "continuous batching": ContinuousBatching(model, streams, max_tokens),
+        "one by one": OneByOne(model),
+    }
 
 
 def _stall(artifact: Artifact, precision: Quantization, settings: EngineBenchSettings) -> Stall:

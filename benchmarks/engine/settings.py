@@ -10,9 +10,9 @@ class EngineBenchSettings(BaseSettings):
     model_config = {"env_prefix": "ENGINE_BENCH_"}
 
     rounds: int = Field(3, ge=1, description="turns of each way")
-    precisions: str = Field("bf16:1,3,8,16 nf4:1,3,8,16 int8:3", description="and their streams")
+    precisions: str = Field("bf16:3,8,16 nf4:3,8,16 int8:3", description="and their streams")
     prompt_tokens: int = Field(100, ge=1, le=800)
-    max_tokens: int = Field(40, ge=1, le=200)
+    max_tokens: int = Field(32, ge=1, le=200)
     long_prompt_tokens: int = Field(800, ge=1, le=1000, description="of the newcomer beside others")
 
     def shapes(self) -> list[tuple[str, list[int]]]:

@@ -12,6 +12,7 @@ from worker.engines.base import Engine, Generation
 
 _STEPS_BEFORE = 12
 _PROMPT_TOKENS = 20
+_LONG_PROMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,10 @@ class Stall:
 
 
 def measure_stall(engine: Engine, prompt: list[int]) -> Stall:
-    """While one slot decodes, ``prompt`` comes; then it comes again.
+    """While one slot decodes, long prompts come one after the other; then the last comes again.
 
-    The engine's answers must go on until they are cancelled.
+    The longest wait is the median of what each of them causes: what else the machine does may
+    fall on one. The engine's answers must go on until they are cancelled.
     """
     times: list[float] = []
     seen, enough = Event(), Event()
@@ -47,18 +49,25 @@ def measure_stall(engine: Engine, prompt: list[int]) -> Stall:
     neighbour = Thread(target=engine.generate, args=(running, note, enough))
     neighbour.start()
     seen.wait()
-    came = len(times)
-    reads = [_first_token(engine, prompt) for _ in range(2)]
+    longest = []
+    for turn in range(1, _LONG_PROMPTS + 1):
+        came = len(times) - 1
+        asked = prompt[turn:] + prompt[:turn]
+        first = _first_token(engine, asked)
+        longest.append(max(_gaps(times[came:])))
+    second = _first_token(engine, asked)
     enough.set()
     neighbour.join()
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    return Stall(median(gaps[1 : came - 1]), max(gaps[came - 1 :]), *reads)
+    return Stall(median(_gaps(times[1:_STEPS_BEFORE])), median(longest), first, second)
+
+
+def _gaps(times: list[float]) -> list[float]:
+    return [later - earlier for earlier, later in pairwise(times)]
 
 
 def _first_token(engine: Engine, prompt: list[int]) -> float:
     """Seconds from a prompt to its answer's first token."""
-    ids = [*prompt[::-1]]  # another text than the neighbour's
-    asked = Generation(ids, Sampling(max_tokens=1, temperature=0))
+    asked = Generation(prompt, Sampling(max_tokens=1, temperature=0))
     started = time.perf_counter()
     engine.generate(asked, lambda _: None, Event())
     return time.perf_counter() - started

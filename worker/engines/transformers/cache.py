@@ -1,7 +1,6 @@
 """The keys and values of every slot, in one tensor."""
 
 import torch
-from torch import Tensor
 
 
 class SlotCache:
@@ -25,6 +24,7 @@ class SlotCache:
     ) -> None:
         shape = (layers, slots, context_size + 1, 2 * heads, head_dim)
         self.stored = torch.zeros(shape, dtype=dtype, device=device)
+        self.layers = self.stored.unbind()
         self.scratch = context_size
         self.slots = slots
 
@@ -41,7 +41,3 @@ class SlotCache:
     def clear(self, slot: int) -> None:
         """Forget a row whose numbers went bad: even masked, a NaN spreads."""
         self.stored[:, slot].zero_()
-
-    def view(self, rows: slice) -> list[Tensor]:
-        """For each layer [rows, context_size + 1, 2 * heads, head_dim]."""
-        return list(self.stored[:, rows].unbind())

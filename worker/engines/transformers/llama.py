@@ -4,7 +4,8 @@ The weights and their layers are those of transformers' ``LlamaForCausalLM``; on
 between them is ours. transformers' own is the oracle of the tests.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,24 @@ from worker.engines.transformers.merge import merge
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
+
+
+class Part(NamedTuple):
+    """Rows that go through attention together: as many ``tokens`` each, over ``width`` columns."""
+
+    rows: slice
+    tokens: int
+    width: int
+
+    @property
+    def size(self) -> int:
+        """Tokens of all rows."""
+        count: int = self.rows.stop - self.rows.start
+        return count * self.tokens
+
+    def of(self, stored: Tensor) -> Tensor:
+        """What attention sees of a layer's cache."""
+        return stored[self.rows, : self.width]
 
 
 class Llama:
@@ -28,34 +47,45 @@ class Llama:
         self._group = config.num_attention_heads // config.num_key_value_heads
         self._cos, self._sin = _rotations(decoder, cache.scratch)
 
-    def hidden_states(self, ids: Tensor, columns: Tensor, rows: slice, width: int) -> Tensor:
-        """[rows, tokens, hidden_size] of ``ids`` [rows, tokens], which go to ``columns``.
+    def next_logits(self, ids: Tensor, columns: Tensor, width: int) -> Tensor:
+        """[rows, vocab] after ``ids`` [rows, 1], one for each of the first rows."""
+        count = len(ids)
+        rows = torch.arange(count, device=ids.device)
+        part = Part(slice(0, count), tokens=1, width=width)
+        return self.logits(self.hidden_states(ids[:, 0], rows, columns[:, 0], [part]))
 
-        ``columns`` is [rows, tokens]; attention sees the first ``width`` of the cache, and each
-        token those up to its own. A token that goes to scratch stands at position 0.
+    def logits(self, hidden: Tensor) -> Tensor:
+        """[tokens, vocab] of hidden states [tokens, hidden_size]."""
+        return self._head(hidden)
+
+    def hidden_states(
+        self, ids: Tensor, rows: Tensor, columns: Tensor, parts: Sequence[Part]
+    ) -> Tensor:
+        """[tokens, hidden_size] of ``ids`` [tokens], which go to ``rows`` and ``columns`` [tokens].
+
+        The tokens come part by part, a row after the other. A token that goes to scratch stands
+        at position 0.
         """
         positions = columns.masked_fill(columns == self._cache.scratch, 0)
         turn = self._cos[positions], self._sin[positions]
-        mask = self._mask(positions, width)
-        row_numbers = torch.arange(len(ids), device=ids.device)[:, None]
+        sizes = [part.size for part in parts]
+        masks = [
+            self._mask(at.view(-1, part.tokens), part.width)
+            for part, at in zip(parts, positions.split(sizes), strict=True)
+        ]
         hidden = self._embed(ids)
-        for layer, stored in zip(self._layers, self._cache.view(rows), strict=True):
+        for layer, stored in zip(self._layers, self._cache.layers, strict=True):
             query, new = layer.project(hidden, turn)
-            stored[row_numbers, columns] = new
-            hidden = layer.transform(hidden, self._attend(query, stored[:, :width], mask))
+            stored[rows, columns] = new
+            seen = [
+                self._attend(asks.unflatten(0, (-1, part.tokens)), part.of(stored), mask)
+                for part, asks, mask in zip(parts, query.split(sizes), masks, strict=True)
+            ]
+            hidden = layer.transform(hidden, torch.cat(seen) if len(seen) > 1 else seen[0])
         return self._norm(hidden)
 
-    def next_logits(self, ids: Tensor, columns: Tensor, width: int) -> Tensor:
-        """[rows, vocab] after ``ids`` [rows, 1], one for each of the first rows."""
-        hidden = self.hidden_states(ids, columns, slice(0, len(ids)), width)
-        return self.logits(hidden[:, -1])
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """[..., vocab] of hidden states [..., hidden_size]."""
-        return self._head(hidden)
-
     def _attend(self, query: Tensor, stored: Tensor, mask: Tensor) -> Tensor:
-        """[rows, tokens, heads * head_dim].
+        """[rows * tokens, heads * head_dim] of ``query`` [rows, tokens, heads, head_dim].
 
         The query heads that share a head of keys stand as further tokens of that head: so no key
         is copied for each of them, which took most of the time of a step.
@@ -66,7 +96,7 @@ class Llama:
         grouped = grouped.reshape(rows, heads // self._group, -1, head_dim)
         seen = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask)
         seen = seen.view(rows, -1, self._group, tokens, head_dim).permute(0, 3, 1, 2, 4)
-        return seen.reshape(rows, tokens, heads * head_dim)
+        return seen.reshape(rows * tokens, heads * head_dim)
 
     def _mask(self, positions: Tensor, width: int) -> Tensor:
         """Additive, [rows, 1, group * tokens, width]: a token sees columns up to its own."""
@@ -91,14 +121,14 @@ class _Layer:
         self._epsilon = config.rms_norm_eps
 
     def project(self, hidden: Tensor, turn: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Queries [rows, tokens, heads, head_dim], and what to store: keys before values."""
+        """Queries [tokens, heads, head_dim], and what to store: keys before values."""
         normed = rms_norm(hidden, self._before.shape, self._before, self._epsilon)
         qkv = self._qkv(normed).unflatten(-1, (-1, self._head_dim))
-        turned = qkv[:, :, : self._heads + self._keys]
+        turned = qkv[:, : self._heads + self._keys]
         cos, sin = turn
         swapped = turned.roll(self._head_dim // 2, -1)
         turned.mul_(cos).addcmul_(swapped, sin)
-        return qkv[:, :, : self._heads], qkv[:, :, self._heads :]
+        return qkv[:, : self._heads], qkv[:, self._heads :]
 
     def transform(self, hidden: Tensor, seen: Tensor) -> Tensor:
         """The layer's output, of its input and what its attention saw."""

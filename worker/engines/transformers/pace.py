@@ -4,24 +4,24 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-#: A piece beside others may take as long as this many of their steps.
+#: A piece may make a step longer by as many as this.
 STALLED_STEPS = 2
 _SHORTEST = 16
 _TRIALS = 2
 
 
-def longest_piece(most: int, prefill: Callable[[int], object], decode: Callable[[], object]) -> int:
-    """The largest piece, of ``most`` tokens or fewer, that takes no longer than two steps.
+def longest_piece(most: int, step: Callable[[int], object]) -> int:
+    """The largest piece, of ``most`` tokens or fewer, that makes a step two steps longer at most.
 
-    ``prefill`` takes a number of tokens, ``decode`` is a step of all slots; both wait for their
-    end. Measured once, when nothing else runs: a piece that changed with the machine's load would
-    change the rounding of what it computes.
+    ``step`` is one of all slots with a piece of so many tokens, and waits for its end. Measured
+    once, when nothing else runs: a piece that changed with the machine's load would change the
+    rounding of what it computes.
     """
-    limit = STALLED_STEPS * _seconds(decode)
+    limit = (1 + STALLED_STEPS) * _seconds(partial(step, 0))
     shortest, *longer = _sizes(most)
     piece = shortest
     for size in longer:
-        if _seconds(partial(prefill, size)) > limit:
+        if _seconds(partial(step, size)) > limit:
             break
         piece = size
     return piece

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Ids
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from worker.engines.slots.prefix import Rows
 from worker.engines.slots.sequence import Sequence
 from worker.engines.transformers.cache import SlotCache
 from worker.engines.transformers.graphs import Forward, Record, StepGraphs
-from worker.engines.transformers.llama import Llama
+from worker.engines.transformers.llama import Llama, Part
 from worker.engines.transformers.loading import ATTENTION
 from worker.engines.transformers.memory import within_memory
 from worker.engines.transformers.pace import longest_piece
@@ -24,8 +25,22 @@ from worker.engines.transformers.sampling import Sampler
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
 
+
 #: Attention looks at a multiple of this many columns.
 COLUMN_BLOCK = 64
+
+
+class Piece(NamedTuple):
+    """Ids that go into row ``slot`` from column ``start`` on."""
+
+    slot: int
+    ids: list[int]
+    start: int
+
+    @property
+    def end(self) -> int:
+        """The column after the last."""
+        return self.start + len(self.ids)
 
 
 class ModelRunner:
@@ -62,7 +77,7 @@ class ModelRunner:
         if record is not None:
             self._graphs.record(record)
         self._next: Forward = self._graphs if record else self._llama.next_logits
-        self.shared_piece_tokens = longest_piece(self.piece_tokens, self._try_prefill, self._try)
+        self.shared_piece_tokens = longest_piece(self.piece_tokens, self._try)
 
     @property
     def memory_bytes(self) -> int:
@@ -106,10 +121,37 @@ class ModelRunner:
             torch.cuda.empty_cache()
 
     def _step(self, running: Mapping[int, Sequence]) -> dict[int, Choice]:
-        waits = any(sequence.is_prefilled for sequence in running.values())
-        self._prefill(running, self.shared_piece_tokens if waits else self.piece_tokens)
-        ready = {slot: sequence for slot, sequence in running.items() if sequence.is_prefilled}
-        return self._decode(ready) if ready else {}
+        others = any(one.is_prefilled for one in running.values())
+        pieces = self._pieces(running, self.shared_piece_tokens if others else self.piece_tokens)
+        ready = {slot: one for slot, one in running.items() if one.is_prefilled}
+        asked = [ready.get(slot) for slot in range(max(ready, default=-1) + 1)]
+        rows = [self._row(slot, one) for slot, one in enumerate(asked)]
+        for piece in pieces:
+            one = running[piece.slot]
+            asked.append(one if piece.end == len(one.ids) else None)
+        with torch.inference_mode():
+            logits = self._logits(rows, pieces)
+            chosen = self._sampler.choose(logits, [one.draw if one else Draw() for one in asked])
+        for piece in pieces:
+            one = running[piece.slot]
+            one.cached = min(piece.end, len(one.ids) - 1)
+        slots = [piece.slot for piece in (*rows, *pieces)]
+        return {slot: choice for slot, one, choice in zip(slots, asked, chosen, strict=True) if one}
+
+    def _pieces(self, running: Mapping[int, Sequence], room: int) -> list[Piece]:
+        """Up to ``room`` tokens of the prompts that are not cached, the oldest first.
+
+        Newcomers are seated when their turn comes: by then another row may hold their beginning.
+        """
+        pieces = []
+        for slot, sequence in running.items():
+            if room > 0 or sequence.is_prefilled:
+                self._seat(slot, sequence)
+            if room > 0 and not sequence.is_prefilled:
+                start = sequence.cached
+                pieces.append(Piece(slot, sequence.ids[start : start + room], start))
+                room -= len(pieces[-1].ids)
+        return pieces
 
     def _seat(self, slot: int, sequence: Sequence) -> None:
         """See that the row is the sequence's; a newcomer begins with what any row holds of it."""
@@ -119,64 +161,53 @@ class ModelRunner:
         if lender != slot:
             self.cache.copy(lender, slot, sequence.cached)
 
-    def _prefill(self, running: Mapping[int, Sequence], room: int) -> None:
-        """Cache up to ``room`` tokens of the prompts, each up to its last id but one.
+    def _row(self, slot: int, sequence: Sequence | None) -> Piece:
+        """The last id of a sequence; of a row that has none, an id that goes to scratch."""
+        if sequence is None:
+            return Piece(slot, [0], self.cache.scratch)
+        return Piece(slot, sequence.ids[-1:], sequence.cached)
 
-        A newcomer is seated when its turn comes: by then the row before may hold its beginning.
-        """
-        for slot, sequence in running.items():
-            if room or sequence.is_prefilled:
-                self._seat(slot, sequence)
-            start = sequence.cached
-            end = min(start + room, len(sequence.ids) - 1)
-            if start < end:
-                self._read(slot, sequence.ids[start:end], start)
-                sequence.cached = end
-                room -= end - start
+    def _logits(self, rows: list[Piece], pieces: list[Piece]) -> Tensor:
+        """[rows and pieces, vocab] after the last id of each; ``rows`` are those from 0 on."""
+        if pieces:
+            hidden = self._hidden_states(rows, pieces)
+            ends = list(accumulate(len(piece.ids) for piece in (*rows, *pieces)))
+            return self._llama.logits(hidden[self._tensor(ends) - 1])
+        ids, columns = [row.ids for row in rows], [[row.start] for row in rows]
+        return self._next(self._tensor(ids), self._tensor(columns), self._width_of(rows))
 
-    def _read(self, slot: int, ids: list[int], start: int) -> Tensor:
-        """Cache ``ids`` from column ``start`` on; their hidden states [tokens, hidden_size]."""
-        end = start + len(ids)
-        with torch.inference_mode():
-            return self._llama.hidden_states(
-                torch.tensor([ids], device=self.model.device),
-                torch.arange(start, end, device=self.model.device)[None],
-                slice(slot, slot + 1),
-                self._width(end),
-            )[0]
+    def _hidden_states(self, rows: list[Piece], pieces: list[Piece]) -> Tensor:
+        """[tokens, hidden_size] of all ids in one pass: what reads the weights once is cheap."""
+        parts = [Part(slice(0, len(rows)), 1, self._width_of(rows))] if rows else []
+        for piece in pieces:
+            row = slice(piece.slot, piece.slot + 1)
+            parts.append(Part(row, len(piece.ids), self._width_of([piece])))
+        tokens = [
+            (token_id, piece.slot, piece.start + at)
+            for piece in (*rows, *pieces)
+            for at, token_id in enumerate(piece.ids)
+        ]
+        ids, slots, columns = self._tensor(tokens).unbind(1)
+        return self._llama.hidden_states(ids, slots, columns, parts)
 
-    def _decode(self, ready: Mapping[int, Sequence]) -> dict[int, Choice]:
-        rows = [ready.get(slot) for slot in range(max(ready) + 1)]
-        last_ids = [[row.ids[-1] if row else 0] for row in rows]
-        columns = [[row.cached if row else self.cache.scratch] for row in rows]
-        draws = [row.draw if row else Draw() for row in rows]
-        width = self._width(1 + max(sequence.cached for sequence in ready.values()))
-        with torch.inference_mode():
-            logits = self._next(self._tensor(last_ids), self._tensor(columns), width)
-            chosen = self._sampler.choose(logits, draws)
-        return {slot: chosen[slot] for slot in ready}
+    def _width_of(self, pieces: list[Piece]) -> int:
+        """How many columns attention looks at, for all of ``pieces``."""
+        scratch = self.cache.scratch
+        seen = max((piece.end for piece in pieces if piece.start < scratch), default=1)
+        return min(-(-seen // COLUMN_BLOCK) * COLUMN_BLOCK, scratch)
+
+    def _tensor(self, numbers: list[Any]) -> Tensor:
+        return torch.tensor(numbers, device=self.model.device)
 
     def _score(self, start: int, ids: list[int]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            logits = self._llama.logits(self._read(0, ids, start))
+            logits = self._llama.logits(self._hidden_states([], [Piece(0, ids, start)]))
         scores: NDArray[np.float32] = logits.float().cpu().numpy()
         return scores
 
-    def _width(self, columns: int) -> int:
-        """How much of the cache attention looks at, to see ``columns`` of it."""
-        return min(-(-columns // COLUMN_BLOCK) * COLUMN_BLOCK, self.cache.scratch)
-
-    def _tensor(self, numbers: list[list[int]]) -> Tensor:
-        return torch.tensor(numbers, device=self.model.device)
-
-    def _try_prefill(self, tokens: int) -> None:
-        """A piece of so many tokens, of no prompt, in the middle of the context."""
-        self._read(0, [0] * tokens, (self.cache.scratch - tokens) // 2)[-1, 0].item()
-
-    def _try(self) -> None:
-        """A step of all slots, for nobody, in the middle of the context."""
-        middle = self.cache.scratch // 2
-        ids, columns = [[0]] * self.cache.slots, [[middle]] * self.cache.slots
+    def _try(self, tokens: int = 0) -> None:
+        """A step of all slots, in the middle of the context, with a piece of so many tokens."""
+        rows = [Piece(slot, [0], self.cache.scratch // 2) for slot in range(self.cache.slots)]
+        piece = Piece(0, [0] * tokens, (self.cache.scratch - tokens) // 2)
         with torch.inference_mode():
-            logits = self._next(self._tensor(ids), self._tensor(columns), self._width(1 + middle))
-            logits[-1, 0].item()
+            self._logits(rows, [piece] if tokens else [])[-1, 0].item()
