@@ -107,6 +107,7 @@ bench: $(VENV)/.test  ## Measure ourselves beside peers (BENCHES="gateway way");
 	@$(PY) -m pytest tests/performance --benchmark-only
 	@missed=; for bench in $(BENCHES); do echo "$$bench:"; \
 	$(PY) -m benchmarks.$$bench || missed="$$missed $$bench"; done; \
+	$(PY) -m benchmarks.report; \
 	[ -z "$$missed" ] || { echo "Goals missed:$$missed" >&2; exit 1; }
 
 .PHONY: chaos
