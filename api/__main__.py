@@ -22,7 +22,7 @@ def main() -> None:
         "api.app:create_app",
         factory=True,
         http=HttpProtocol,
-        ws="none",  # no route speaks it, and the library takes 10 MB
+        ws="none",  # no route speaks it
         host=settings.api_host,
         port=settings.api_port,
         backlog=BACKLOG,

@@ -7,31 +7,26 @@ as on a machine that does nothing else.
 
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from statistics import median
 
 from benchmarks.engine.apart import Apart, alone
-from benchmarks.engine.contenders import (
-    Contender,
-    ContinuousBatching,
-    OneByOne,
-    Prompts,
-    Slots,
-    open_engine,
+from benchmarks.engine.builds import (
+    STREAMS,
+    evaluation_ids,
+    ours_in_slots,
+    stall,
+    transformers_own,
 )
+from benchmarks.engine.contenders import Prompts
 from benchmarks.engine.settings import EngineBenchSettings
-from benchmarks.engine.stall import Stall, measure_stall
+from benchmarks.engine.stall import Stall
 from benchmarks.pairs import ratio
 from benchmarks.rows import Row, save
 from common.artifact import Artifact
-from common.prompt import Prompt
 from common.settings import CommonSettings
-from common.tokenizer import ModelTokenizer
 from quantization.commands.options import full_precision, report
-from quantization.measure.speed import Endless
-from worker.engines.settings import EngineSettings, Quantization
+from worker.engines.settings import Quantization
 from worker.engines.transformers.environment import own_the_machine
-from worker.engines.transformers.loading import load_model
 
 #: Least ratio of our tokens per second to a peer's, by streams.
 GOALS: Mapping[str, Mapping[int, float]] = {
@@ -39,8 +34,6 @@ GOALS: Mapping[str, Mapping[int, float]] = {
     "one by one": {3: 2.0},
 }
 MOST_STALLED_STEPS = 2.0
-#: Where the precisions are compared with each other, and with one prompt after the other.
-STREAMS = 3
 
 Rates = Mapping[str, list[float]]
 
@@ -59,7 +52,7 @@ def main() -> int:
             found = list(_rows(precision, number, rates))
             if number == STREAMS:
                 found += _stall_rows(
-                    precision, alone(_stall, artifact, Quantization(precision), settings)
+                    precision, alone(stall, artifact, Quantization(precision), settings)
                 )
             report("\n".join(map(str, found)))
             rows += found
@@ -70,13 +63,13 @@ def _compare(
     artifact: Artifact, precision: Quantization, streams: int, settings: EngineBenchSettings
 ) -> Rates:
     """Tokens per second of each way and turn."""
-    ours = Apart(_ours, artifact, precision, streams)
-    theirs = Apart(_theirs, artifact, precision, streams, settings.max_tokens)
+    ours = Apart(ours_in_slots, artifact, precision, streams)
+    theirs = Apart(transformers_own, artifact, precision, streams, settings.max_tokens)
     ways = {"slots": ours, "continuous batching": theirs}
     if streams == STREAMS:
         ways["one by one"] = theirs
     rates: dict[str, list[float]] = {name: [] for name in ways}
-    text = _text(artifact)
+    text = evaluation_ids(artifact)
     for turn in range(settings.rounds + 1):  # the first one warms up
         asked = _prompts(text, settings.prompt_tokens, 2 * streams, turn)[: None if turn else 1]
         for name, way in ways.items():
@@ -85,34 +78,6 @@ def _compare(
     ours.close()
     theirs.close()
     return rates
-
-
-def _ours(artifact: Artifact, precision: Quantization, streams: int) -> dict[str, Contender]:
-    return {"slots": Slots(artifact, precision, streams)}
-
-
-def _theirs(
-    artifact: Artifact, precision: Quantization, streams: int, max_tokens: int
-) -> dict[str, Contender]:
-    model = load_model(artifact, EngineSettings(quantization=precision))
-    return {
-        "continuous batching": ContinuousBatching(model, streams, max_tokens),
-        "one by one": OneByOne(model),
-    }
-
-
-def _stall(artifact: Artifact, precision: Quantization, settings: EngineBenchSettings) -> Stall:
-    endless = Endless(ModelTokenizer.load(artifact))
-    engine = open_engine(artifact, precision, STREAMS, endless)
-    try:
-        return measure_stall(engine, _text(artifact)[: settings.long_prompt_tokens])
-    finally:
-        engine.close()
-
-
-def _text(artifact: Artifact) -> list[int]:
-    text = files("quantization").joinpath("data", "evaluation.txt").read_text("utf-8")
-    return ModelTokenizer.load(artifact).encode(Prompt(text=text))
 
 
 def _prompts(text: list[int], length: int, count: int, turn: int) -> Prompts:
