@@ -171,7 +171,7 @@ def _compared(
     ours, theirs = zip(*costs, strict=True)
     spread = ratio(ours, [max(1.0, cost) for cost in theirs])
     return Row(
-        f"{what}, CPU of the store, beside one with few waiting",
+        f"{what}, CPU of the store with a million waiting, beside few",
         f"{median(ours):.0f} us, answered in {1e3 * median(waits):.2f} ms",
         *(f"{median(theirs):.0f} us", spread, "", True),
     )

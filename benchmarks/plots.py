@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 _MET, _MISSED = "#4c78a8", "#d62728"
+_TICKS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6)
 
 
 def draw_ratios(rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -12,7 +13,7 @@ def draw_ratios(rows: Sequence[dict[str, Any]], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    mpl.rcParams.update({"svg.hashsalt": "caravan", "font.size": 9})
+    mpl.rcParams.update({"svg.hashsalt": "caravan", "svg.fonttype": "none", "font.size": 9})
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(9, 1 + 0.28 * len(rows)), layout="constrained")
@@ -24,8 +25,8 @@ def draw_ratios(rows: Sequence[dict[str, Any]], path: Path) -> None:
     axes.set(xscale="log", xlabel="ours / peer (median and 95 % interval)")
     axes.set_yticks(range(len(rows)), [row["what"] for row in rows])
     axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
-    axes.xaxis.set_minor_formatter(mpl.ticker.FormatStrFormatter("%g"))
+    axes.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
+    axes.minorticks_off()
     axes.grid(axis="x", alpha=0.3)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
