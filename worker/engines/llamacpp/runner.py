@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Ids
-from itertools import islice, takewhile
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from worker.engines.llamacpp.context import Context, Entry
 from worker.engines.llamacpp.sampling import choose
 from worker.engines.slots.choice import Choice
+from worker.engines.slots.prefix import Rows
 from worker.engines.slots.sequence import Sequence
 
 #: Copying a row costs as much as reading some tens of tokens.
@@ -26,7 +27,7 @@ class LlamaRunner:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._seated: dict[int, Sequence] = {}
+        self._rows = Rows(WORTH_COPYING_TOKENS)
 
     def step(self, running: Mapping[int, Sequence]) -> dict[int, Choice]:
         """Cache a piece of the first newcomer's prompt; the next id of everybody else."""
@@ -75,7 +76,7 @@ class LlamaRunner:
 
     def clear(self, slot: int) -> None:
         """Forget a row whose numbers may be bad."""
-        self._seated.pop(slot, None)
+        self._rows.forget(slot)
         self.context.forget(slot, 0)
 
     def close(self) -> None:
@@ -84,21 +85,9 @@ class LlamaRunner:
 
     def _seat(self, slot: int, sequence: Sequence) -> None:
         """Make the row of ``slot`` hold ids of ``sequence`` only."""
-        if self._seated.get(slot) is sequence:
+        if self._rows.holds(slot, sequence):
             return
-        wanted = sequence.ids[:-1]
-        common = {
-            at: _common_prefix(one.ids[: one.cached], wanted) for at, one in self._seated.items()
-        }
-        own = common.get(slot, 0)
-        lender = max(common, key=lambda at: common[at], default=slot)
-        if common.get(lender, 0) >= own + WORTH_COPYING_TOKENS:
+        lender = self._rows.give(slot, sequence)
+        if lender != slot:
             self.context.copy(lender, slot)
-            own = common[lender]
-        sequence.reuse(own)
-        self.context.forget(slot, own)
-        self._seated[slot] = sequence
-
-
-def _common_prefix(a: list[int], b: list[int]) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+        self.context.forget(slot, sequence.cached)

@@ -10,10 +10,12 @@ class Rows:
     """The sequence that each row belongs to, or belonged to last.
 
     What a row holds outlives its sequence: a prompt that begins like it, with the same system
-    prompt, say, need not compute that beginning again.
+    prompt, say, need not compute that beginning again. Another row than a prompt's own is taken
+    where it holds ``worth_copying`` tokens more of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, worth_copying: int = 1) -> None:
+        self._worth_copying = worth_copying
         self._rows: dict[int, Sequence] = {}
         self.reused_tokens = 0  #: that were not computed again
 
@@ -22,7 +24,7 @@ class Rows:
         return self._rows.get(slot) is sequence
 
     def give(self, slot: int, sequence: Sequence) -> int:
-        """Make the row that of ``sequence``; return the row that holds most of its beginning.
+        """Make the row that of ``sequence``; return the row that its beginning is in.
 
         ``sequence.cached`` is then how much that is.
         """
@@ -30,7 +32,9 @@ class Rows:
         common = {slot: 0} | {
             row: _common_prefix(one.ids[: one.cached], wanted) for row, one in self._rows.items()
         }
-        lender = max(common, key=lambda row: (common[row], row == slot))
+        lender = max(common, key=lambda row: common[row])
+        if common[lender] < common[slot] + self._worth_copying:
+            lender = slot
         sequence.reuse(common[lender])
         self.reused_tokens += common[lender]
         self._rows[slot] = sequence
