@@ -1,6 +1,8 @@
 """Celery's own worker, run inside one of our processes."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery import Celery, signals
@@ -35,13 +37,18 @@ class PatientConsumer(StrictConsumer):
         self.hub.call_later(TELL_SECONDS, self._flush_events)
 
 
-def run_celery(app: Celery, name: str, hooks: PoolHooks, concurrency: int) -> int:
-    """Consume until SIGTERM and drain; return the exit status. ``name`` is ``role@id``."""
+def run_celery(
+    app: Celery, name: str, hooks: PoolHooks, concurrency: int, dropped: Callable[[], None]
+) -> int:
+    """Consume until SIGTERM and drain; return the exit status.
+
+    ``name`` is ``role@id``; ``dropped`` is called for each message that was thrown away.
+    """
     signals.setup_logging.connect(lambda **_: None, weak=False)
     worker = app.Worker(
         hostname=name,
         pool_cls=pool_class(hooks),
-        consumer_cls=PatientConsumer,
+        consumer_cls=partial(PatientConsumer, dropped=dropped),
         concurrency=concurrency,
         task_events=True,
         without_gossip=True,

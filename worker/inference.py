@@ -171,7 +171,8 @@ class InferenceWorker:
         )
         self._celery.steps["consumer"].add(self._intake.step())
         name = f"inference@{self._about.worker_id}"
-        return run_celery(self._celery, name, hooks, self._settings.max_concurrent_requests)
+        slots = self._settings.max_concurrent_requests
+        return run_celery(self._celery, name, hooks, slots, self._metrics.messages.dropped)
 
     def _sweep(self) -> None:
         sweep_forever(self._sweeper, self._settings.sweep_seconds, self._stopping, Heartbeat())

@@ -15,6 +15,7 @@ from worker.gpus import Gpus
 from worker.instruments.engine import EngineInstruments
 from worker.instruments.gpu import GpuCollector
 from worker.instruments.jobs import JobInstruments
+from worker.instruments.messages import MessageInstruments
 from worker.instruments.sweeps import SweepInstruments
 from worker.instruments.tokens import TokenInstruments
 
@@ -29,6 +30,7 @@ class WorkerMetrics:
         self.registry = CollectorRegistry()
         self.process = ProcessInstruments(self.registry, state_dir)
         self.jobs = JobInstruments(self.registry)
+        self.messages = MessageInstruments(self.registry)
         self.tokens = TokenInstruments(self.registry)
         self.engine = EngineInstruments(self.registry)
         self.sweeps = SweepInstruments(self.registry)

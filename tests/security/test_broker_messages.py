@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from redis import Redis
 
 from common.broker import create_celery
+from tests.support.logs import records
+from tests.support.processes import Process
 from tests.support.stack import Stack, finished
 from tests.support.waiting import wait_until
+from tests.support.workers import Witness
+
+DROPPED = "llama_messages_dropped_total"
 
 
 @pytest.fixture(scope="module")
@@ -111,21 +117,62 @@ def test_a_strange_message_is_refused_and_the_worker_lives(
     assert not trace.exists()
 
 
-@pytest.mark.parametrize("text", ["rubbish", "{}", "\x80\x04\x95"])
-def test_what_is_no_message_at_all_costs_no_job(stack: Stack, text: str) -> None:
-    # Given something in a queue that no broker library wrote
-    with Redis.from_url(stack.valkey.url) as redis:
-        redis.lpush("q.normal", text)
-    worker = stack.processes["worker"]
-    # Then jobs are still done, by this worker or, as under a supervisor, by its next life
+#: What no broker library wrote.
+NO_MESSAGES = [
+    *("rubbish", "", "5", "null", "[]", "{}", '"text"', "[" * 100_000),
+    *(b"\x80\x04\x95", b"\xff\xfe"),
+    *('{"properties": {}}', '{"properties": {"delivery_tag": []}}', '{"properties": "none"}'),
+    '{"properties": {"delivery_tag": "x", "body_encoding": "base64"}, "body": "é"}',
+]
+
+
+def answers(app: Celery, worker: Process) -> bool:
+    """Whether this worker answers a remote command."""
+    said = app.control.inspect(timeout=5, limit=2).stats() or {}
+    return worker.pid in {stats["pid"] for stats in said.values()}
+
+
+def thrown_away(process: Process) -> list[dict[str, Any]]:
+    return [line for line in records(process) if line["event"] == "a message was thrown away"]
+
+
+@pytest.mark.parametrize(("queue", "role"), [("q.low", "worker"), ("q.webhooks", "webhooks")])
+def test_what_is_no_message_at_all_is_dropped_counted_and_logged(
+    stack: Stack, queue: str, role: str
+) -> None:
+    # Given a worker
+    process = stack.processes[role]
+    with Redis.from_url(stack.valkey.url, decode_responses=True) as redis:
+        witness = Witness(redis)
+        wait_until(lambda: witness.about(process), what=f"the beat of {process.name}")
+        before = witness.metric(process, DROPPED)
+        # When things lie in its queue that no broker library wrote
+        redis.rpush(queue, *NO_MESSAGES)
+        # Then it throws each of them away, and says so
+        wait_until(
+            lambda: witness.metric(process, DROPPED) == before + len(NO_MESSAGES),
+            what=f"{len(NO_MESSAGES)} dropped messages",
+        )
+    wait_until(lambda: len(thrown_away(process)) >= len(NO_MESSAGES), what="a line for each")
+    # And the same process goes on with its work
+    assert process.returncode is None
     with closing(stack.login()) as client:
         job = client.post("/generate", json={"prompt": "one two three "}).json()
+        assert finished(client, job)["status"] == "completed"
 
-        def over() -> bool:
-            ended = client.get(job["urls"]["self"]).json()["status"] == "completed"
-            return ended or worker.returncode is not None
 
-        wait_until(over, what="the job's end or the worker's")
-        if worker.returncode is not None:
-            stack.start_worker()
-        assert finished(client, job, 60)["status"] == "completed"
+def test_what_is_no_remote_command_leaves_the_worker_alive(stack: Stack) -> None:
+    # Given a worker that hears Celery's remote commands
+    worker, app = stack.processes["worker"], create_celery(stack.valkey.url)
+    wait_until(lambda: answers(app, worker), what="an answer to ping")
+    with Redis.from_url(stack.valkey.url, decode_responses=True) as redis:
+        before = Witness(redis).metric(worker, DROPPED)
+        # When something comes by their way that no part of Celery published
+        for text in ("{}", "5", '{"properties": {}}'):
+            assert redis.publish("/0.celery.pidbox", text)
+        # Then it is dropped
+        wait_until(
+            lambda: Witness(redis).metric(worker, DROPPED) == before + 3, what="3 dropped messages"
+        )
+    # And commands are still obeyed
+    assert answers(app, worker)

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from common.instruments import ProcessInstruments, exemplar
 from common.webhooks import DeliveryStatus
+from worker.instruments.messages import MessageInstruments
 from worker.webhooks.decision import Outcome
 from worker.webhooks.ledger import Entry
 
@@ -23,6 +24,7 @@ class WebhookMetrics:
     def __init__(self, state_dir: Path = Path()) -> None:
         self.registry = CollectorRegistry()
         self.process = ProcessInstruments(self.registry, state_dir)
+        self.messages = MessageInstruments(self.registry)
         self._attempts = Counter(
             "llama_webhook_attempts_total",
             "Attempts at deliveries, by how they ended.",

@@ -122,7 +122,8 @@ class WebhookWorker:
             self._drain, lambda _: None, self._settings.webhook_timeout_seconds + MARGIN_SECONDS
         )
         name = f"webhooks@{self._worker_id}"
-        return run_celery(app, name, hooks, self._settings.webhook_concurrency)
+        slots = self._settings.webhook_concurrency
+        return run_celery(app, name, hooks, slots, self._metrics.messages.dropped)
 
     def _drain(self) -> None:
         self._state = "draining"
