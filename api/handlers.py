@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -32,6 +32,7 @@ from api.problems import (
     UnsupportedMediaType,
 )
 from api.state import state_of
+from api.store import refuses_writes
 from api.v1.problems import InvalidParameter
 
 
@@ -116,6 +117,16 @@ async def _redis_full(request: Request, _: Any) -> Response:
     return problem_response(request, problem)
 
 
+async def _redis_refused(request: Request, error: ResponseError) -> Response:
+    if not refuses_writes(error):
+        raise error
+    problem = RedisUnavailable(
+        "The job store takes no writes now: its disk or replicas fail. Nothing is lost.",
+        retry_after=10,
+    )
+    return problem_response(request, problem)
+
+
 async def _nobody_reads(_: Request, __: Any) -> Response:
     return Response(status_code=499)
 
@@ -127,5 +138,6 @@ _HANDLERS: Mapping[type[Any], Callable[[Request, Any], Awaitable[Response]]] = {
     RedisTimeoutError: _redis_away,
     ReadOnlyError: _redis_away,
     OutOfMemoryError: _redis_full,
+    ResponseError: _redis_refused,
     ClientLeft: _nobody_reads,
 }

@@ -3,12 +3,13 @@
 import uuid
 
 from fastapi import Request
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import ResponseError
 
 from api.admission import Window, rate_headers
 from api.problems import RateLimited
 from api.proxies import bucket_of
 from api.state import State
+from api.store import refuses_writes
 from common import keys
 
 
@@ -23,7 +24,9 @@ async def count_anonymous(state: State, request: Request) -> dict[str, str]:
     key = keys.rate(f"health:{address}")
     try:
         allowed, left, wait_ms = await state.scripts("rate", key, limit, 60_000, uuid.uuid4().hex)
-    except OutOfMemoryError:
+    except ResponseError as error:
+        if not refuses_writes(error):
+            raise
         return {}  # nothing can be counted, and somebody wants to know how we are
     headers = rate_headers(Window("health", limit, left, wait_ms))
     if not allowed:

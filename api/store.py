@@ -4,6 +4,10 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ResponseError
+
+#: How a server begins its refusal of every write: its disk fails, or too few replicas follow it.
+_NO_WRITES = ("MISCONF", "NOREPLICAS")
 
 
 def connect(url: str, *, retries: int = 1, connections: int = 32) -> "Redis":
@@ -23,3 +27,8 @@ def connect(url: str, *, retries: int = 1, connections: int = 32) -> "Redis":
         retry=Retry(NoBackoff(), retries, supported_errors=(RedisConnectionError,)),
     )
     return Redis.from_pool(pool)
+
+
+def refuses_writes(error: ResponseError) -> bool:
+    """Whether the server takes nothing from anybody now, whatever was asked of it."""
+    return isinstance(error, OutOfMemoryError) or str(error).startswith(_NO_WRITES)

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from redis.exceptions import ResponseError
+
 from api.auth import Principal, Tokens, no_say
 from api.identity.api_keys import MARK, ApiKeyName
 from api.identity.audit import audit
 from api.identity.roles import Role, Scope, scopes_of
 from api.problems import Unauthorized
+from api.store import refuses_writes
 from common.scripts import AsyncScripts
 
 
@@ -61,11 +64,22 @@ class Bearers:
         name = ApiKeyName.parse(bearer)
         if name is None:
             raise Unauthorized("The API key is not valid.", error="invalid_token")
-        _, user, role, scopes, first_use = await self._ask("key", name.id, name.digest, 0)
-        if first_use:
-            audit("key.use", user, key=name.id)
+        _, user, role, scopes, unnoted = await self._ask("key", name.id, name.digest, 0)
+        if unnoted:
+            await self._note(name.id, user)
         granted = scopes_of(Role(role)) & {Scope(scope) for scope in scopes.split()}
         return Principal(user, 0, Role(role), granted, key_id=name.id, key_digest=name.digest)
+
+    async def _note(self, key_id: str, user: str) -> None:
+        """Write down that the key was used, if the store takes that."""
+        try:
+            first_in_an_hour = await self._scripts("key_used", key_id)
+        except ResponseError as error:
+            if not refuses_writes(error):
+                raise
+        else:
+            if first_in_an_hour:
+                audit("key.use", user, key=key_id)
 
     async def _ask(self, kind: str, name: str, secret: str, issued_at: int) -> list[str]:
         answer = await self._scripts("identify", kind, name, secret, issued_at, self._first_user)

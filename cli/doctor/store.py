@@ -46,6 +46,13 @@ def version(scene: Scene) -> Iterator[Finding]:
         yield ok("redis version", f"{name}.")
 
 
+#: What a server that cannot write refuses all writes for, and how INFO says it.
+_WRITTEN = {
+    "The append-only file": "aof_last_write_status",
+    "The snapshot": "rdb_last_bgsave_status",
+}
+
+
 def persistence(scene: Scene) -> Iterator[Finding]:
     """Accepted jobs survive its restart."""
     state = scene.info("persistence")
@@ -56,9 +63,10 @@ def persistence(scene: Scene) -> Iterator[Finding]:
         yield fail(
             "redis persistence", "The append-only file is off: a restart loses every job.", fix
         )
-    elif state.get("aof_last_write_status", "ok") != "ok":
-        fix = "free the disk that holds its directory (CONFIG GET dir)"
-        yield fail("redis persistence", "The append-only file cannot be written.", fix)
+    elif broken := [what for what, status in _WRITTEN.items() if state.get(status, "ok") != "ok"]:
+        fix = "free the disk that holds its directory (CONFIG GET dir), then BGSAVE"
+        risk = "jobs may be refused, or lost at a restart"
+        yield fail("redis persistence", f"{broken[0]} cannot be written: {risk}.", fix)
     elif fsync == "no":
         fix = f"appendfsync everysec ({set_it} appendfsync everysec)"
         yield warn(

@@ -28,6 +28,7 @@ from tests.models import default_gguf
 from tests.support.caravan import Caravan
 from tests.support.stack import Stack
 from tests.support.valkey import ValkeyServer
+from tests.support.waiting import wait_until
 
 
 def scene(state: Path, **settings: Any) -> Scene:
@@ -95,6 +96,18 @@ def test_one_that_forgets_loses_and_overflows_fails(tmp_path: Path) -> None:
 def test_one_that_never_syncs_is_warned_of(tmp_path: Path) -> None:
     with server(tmp_path, "--appendfsync", "no") as seen:
         assert only(store.persistence, seen).level is Level.WARN
+
+
+def test_one_whose_snapshot_cannot_be_written_fails(tmp_path: Path) -> None:
+    with server(tmp_path) as seen:
+        # Given a folder where the snapshot should be
+        (tmp_path / "dump.rdb").mkdir()
+        seen.store.bgsave()
+        status = "rdb_last_bgsave_status"
+        wait_until(lambda: seen.info("persistence")[status] == "err", what="a failed snapshot")
+        # When the server is looked at, then that is why it takes no jobs
+        finding = only(store.persistence, seen)
+        assert (finding.level, "snapshot" in finding.said) == (Level.FAIL, True)
 
 
 def test_one_without_a_password_that_others_reach_is_warned_of(tmp_path: Path) -> None:
