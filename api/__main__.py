@@ -4,7 +4,7 @@ import sys
 
 import uvicorn
 
-from api.heads import HttpProtocol
+from api.protocol import HttpProtocol
 from api.settings import ApiSettings
 from common.settings import read_settings
 
