@@ -1,6 +1,7 @@
 """What routes ask for by type."""
 
 import re
+import uuid
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -153,6 +154,18 @@ async def origin(
 
 
 OriginDep = Annotated[Origin, Depends(origin)]
+
+
+async def cancel_nonce(
+    idempotency_key: Annotated[
+        str | None, Header(description="The same key gives the same answer again")
+    ] = None,
+) -> str:
+    """Makes a repeated cancel the same one. Raises InvalidRequest on a malformed key."""
+    return uuid.uuid4().hex if idempotency_key is None else f"key:{_read_key(idempotency_key)}"
+
+
+CancelNonceDep = Annotated[str, Depends(cancel_nonce)]
 
 
 def _read_key(header: str) -> str:

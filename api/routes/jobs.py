@@ -7,19 +7,16 @@ from starlette.responses import Response
 
 from api.answers import JobBody, JobListBody
 from api.conditional import IfNoneMatch, matches
-from api.deps import PrincipalDep, StateDep, WaitDep
+from api.deps import CancelNonceDep, PrincipalDep, StateDep, WaitDep
 from api.intake import job_response, look
 from api.listing import Filter
 from api.openapi import problems
 from api.pages import DEFAULT_LIMIT, After, Limit
 from api.problems import (
-    InvalidRequest,
     JobEnded,
     JobGone,
     JobNotFinished,
     JobNotFound,
-    RedisUnavailable,
-    Unauthorized,
 )
 from common.job import JobKind, JobStatus
 from common.queues import Priority
@@ -31,7 +28,6 @@ router = APIRouter(tags=["jobs"])
     "/jobs",
     responses={
         200: {"model": JobListBody},
-        **problems(Unauthorized, InvalidRequest, RedisUnavailable),
     },
 )
 async def list_jobs(
@@ -54,7 +50,7 @@ async def list_jobs(
     responses={
         200: {"model": JobBody},
         304: {"description": "The state is still the one of `If-None-Match`"},
-        **problems(Unauthorized, JobNotFound, JobGone, InvalidRequest, RedisUnavailable),
+        **problems(JobNotFound, JobGone),
     },
 )
 async def get_job(
@@ -78,20 +74,18 @@ async def get_job(
     responses={
         200: {"model": JobBody, "description": "The job, now cancelled"},
         204: {"description": "Erased, now or before"},
-        **problems(
-            *(Unauthorized, JobNotFound, JobEnded, JobNotFinished),
-            *(JobGone, InvalidRequest, RedisUnavailable),
-        ),
+        **problems(JobNotFound, JobEnded, JobNotFinished, JobGone),
     },
 )
 async def cancel_job(
     job_id: str,
     state: StateDep,
     principal: PrincipalDep,
+    nonce: CancelNonceDep,
     erase: Annotated[bool, Query(description="Forget a job that has ended, and its text")] = False,
 ) -> Response:
     """Cancel a job that waits or runs; with `erase=true` forget one that has ended."""
     if erase:
         await state.jobs.erase(principal.user, job_id)
         return Response(status_code=204)
-    return job_response(await state.jobs.cancel(principal.user, job_id), 200, {})
+    return job_response(await state.jobs.cancel(principal.user, job_id, nonce), 200, {})

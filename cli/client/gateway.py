@@ -1,6 +1,7 @@
 """Asks the gateway: authorized, with retries where a second try is safe."""
 
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -55,8 +56,8 @@ class Gateway:
         ).json()
 
     def delete(self, path: str) -> Any:
-        """Cancel or erase; None where the answer is empty."""
-        answer = self.call("DELETE", path)
+        """Cancel or erase, once however often the network asks; None where the answer is empty."""
+        answer = self.call("DELETE", path, headers={"Idempotency-Key": uuid.uuid4().hex})
         return answer.json() if answer.content else None
 
     def public(self, method: str, path: str, **request: Any) -> httpx.Response:

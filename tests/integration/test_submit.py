@@ -236,6 +236,17 @@ def test_a_cancelled_job_is_the_answer_to_its_cancel(client: httpx.Client) -> No
     assert again.json()["errors"][0]["value"] == "cancelled"
 
 
+def test_a_cancel_with_a_key_may_be_repeated_when_its_answer_is_lost(client: httpx.Client) -> None:
+    url, key = submit(client).headers["Location"], {"Idempotency-Key": "once"}
+
+    cancelled, again = client.delete(url, headers=key), client.delete(url, headers=key)
+
+    assert (again.status_code, again.json()) == (200, cancelled.json())
+    # And it is the cancel that is repeated, not that of somebody else
+    assert client.delete(url, headers={"Idempotency-Key": "twice"}).status_code == 409
+    assert client.delete(url, headers={"Idempotency-Key": ""}).status_code == 422
+
+
 def test_a_running_job_can_be_cancelled_and_keeps_its_text(
     gateway: Gateway, client: httpx.Client
 ) -> None:
