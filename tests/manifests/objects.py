@@ -9,6 +9,12 @@ def of_kind(objects: Iterable[Object], *kinds: str) -> list[Object]:
     return [it for it in objects if it["kind"] in kinds]
 
 
+def named(objects: Iterable[Object], kind: str, name: str) -> Object:
+    """The one object of this kind and name."""
+    (found,) = (it for it in of_kind(objects, kind) if it["metadata"]["name"] == name)
+    return found
+
+
 def workloads(objects: Iterable[Object]) -> list[Object]:
     return of_kind(objects, "Deployment", "StatefulSet", "Job")
 

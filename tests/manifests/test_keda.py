@@ -6,19 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
 from common import keys
 from common.queues import WEBHOOK_QUEUE, Priority
-from tests.manifests.conftest import OVERLAYS, ROOT, rendered
-from tests.manifests.objects import of_kind
+from tests.manifests.conftest import OVERLAYS, ROOT, mixed, rendered
+from tests.manifests.objects import named, of_kind
 from tests.manifests.secrets import secrets
 from tests.support.store_users import StoreUsers, address
 from tests.support.valkey import ValkeyServer
 
 LATENCY = ROOT / "keda" / "latency" / "scaledobject.yaml"
+GPU = "k8s/components/gpu"
+#: Waiting jobs as keda/latency counts them, and what the gpu component adds.
+BY_WAIT = "(urgent + high + normal + low) * ((eta ?? 1000000) > 30 ? 1 - 30 / (eta ?? 1000000) : 0)"
+IF_BUSY = "((gpu ?? 0) > 90 ? 3 : 0)"
 #: What KEDA's redis scaler runs (pkg/scalers/redis_scaler.go).
 COUNT = """
 local kind = redis.call('type', KEYS[1]).ok
@@ -28,10 +31,7 @@ return redis.call(command[kind], KEYS[1])
 
 
 def scaled_object(overlay: str, name: str) -> dict[str, Any]:
-    (found,) = (
-        it for it in of_kind(rendered(overlay), "ScaledObject") if it["metadata"]["name"] == name
-    )
-    spec: dict[str, Any] = found["spec"]
+    spec: dict[str, Any] = named(rendered(overlay), "ScaledObject", name)["spec"]
     return spec
 
 
@@ -62,12 +62,26 @@ def test_the_formula_names_every_trigger_and_no_other(overlay: str) -> None:
     assert set(re.findall(r"[a-z]+", formula)) == {it["name"] for it in spec["triggers"]}
 
 
-def test_the_formula_by_predicted_wait_names_every_trigger_and_no_other() -> None:
-    formula, fallback, trigger = (it["value"] for it in yaml.safe_load(LATENCY.read_text()))
-    names = {it["name"] for it in scaled_object("cpu", "inference")["triggers"]}
-
-    assert set(re.findall(r"[a-z]+", formula)) == names | {trigger["name"]}
-    assert fallback == "scalingModifiers"
+@pytest.mark.parametrize(
+    ("components", "formula"),
+    [
+        (["keda/latency"], f"{BY_WAIT} + running + backlog / 100"),
+        (["keda/latency", GPU], f"{BY_WAIT} + running + backlog / 100 + {IF_BUSY}"),
+        ([GPU, "keda/latency"], f"{BY_WAIT} + running + backlog / 100 + {IF_BUSY}"),
+    ],
+)
+def test_predicted_wait_and_busy_gpus_count_together_in_either_order(
+    tmp_path: Path, components: list[str], formula: str
+) -> None:
+    # Given an overlay with these components
+    objects = mixed(tmp_path, *components)
+    spec = named(objects, "ScaledObject", "inference")["spec"]
+    # Then the formula has what each of them adds, and names every trigger and no other
+    assert spec["advanced"]["scalingModifiers"]["formula"] == formula
+    assert set(re.findall(r"[a-z]+", formula)) == {it["name"] for it in spec["triggers"]}
+    assert spec["fallback"]["behavior"] == "scalingModifiers"
+    # And what the terms are kept in stays here
+    assert not [it for it in of_kind(objects, "ConfigMap") if "terms" in it["metadata"]["name"]]
 
 
 def test_webhook_workers_scale_on_their_queue() -> None:
