@@ -5,19 +5,43 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from api.guard.problems import PromptRefused
+from api.limits import TooManyTokens
 from api.problems import (
     MEDIA_TYPE,
     BadRequest,
     BodyTooLarge,
+    BudgetExceeded,
+    DeadlineUnmeetable,
     Forbidden,
     InvalidJson,
     InvalidRequest,
+    KeyReused,
+    ModelUnavailable,
     Problem,
+    QueueFull,
+    RateLimited,
     RedisUnavailable,
+    StoreFull,
+    TooManyJobs,
     Unauthorized,
     UnsupportedMediaType,
 )
 from api.v1.problems import InvalidParameter
+
+#: What a submit may be refused with, by whatever route it comes.
+SUBMIT_REFUSALS = (
+    BudgetExceeded,
+    PromptRefused,
+    KeyReused,
+    RateLimited,
+    TooManyJobs,
+    TooManyTokens,
+    QueueFull,
+    DeadlineUnmeetable,
+    ModelUnavailable,
+    StoreFull,
+)
 
 #: They answer whatever else is down.
 _PROBES = frozenset({"/health", "/livez", "/readyz"})

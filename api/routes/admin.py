@@ -7,10 +7,8 @@ from fastapi import APIRouter
 from api.answers import CommandBody
 from api.deps import AdminDep, ObserverDep, StateDep
 from api.identity.audit import audit
-from api.openapi import problems
 from api.overview import overview
 from api.period import PeriodDep
-from api.problems import Forbidden, RedisUnavailable, Unauthorized
 from api.state import State
 from api.statistics import StatsBody
 from api.usage import Usage, grouped
@@ -19,17 +17,15 @@ from common.commands import Command, Verb
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
-_REFUSALS = problems(Unauthorized, Forbidden, RedisUnavailable)
 
-
-@router.post("/warmup", status_code=202, responses=_REFUSALS)
+@router.post("/warmup", status_code=202)
 async def warm_up(state: StateDep, admin: AdminDep) -> CommandBody:
     """Run a short generation through every slot of every worker, beside its jobs."""
     audit("model.warmup", admin.user)
     return await _command(state, Verb.WARMUP)
 
 
-@router.get("/stats", responses={200: {"model": StatsBody}, **_REFUSALS})
+@router.get("/stats", responses={200: {"model": StatsBody}})
 async def stats(state: StateDep, _observer: ObserverDep, period: PeriodDep) -> dict[str, Any]:
     """What /status says, every job that ended so far, and everybody's usage in some days."""
     cluster = await state.cluster.state()

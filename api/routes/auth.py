@@ -8,16 +8,8 @@ from api.identity.audit import audit
 from api.identity.logins import Grant
 from api.openapi import problems
 from api.problems import (
-    BadRequest,
-    BodyTooLarge,
-    Forbidden,
     InvalidCredentials,
-    InvalidJson,
-    InvalidRequest,
     RateLimited,
-    RedisUnavailable,
-    Unauthorized,
-    UnsupportedMediaType,
 )
 from api.proxies import bucket_of
 from api.requests.accounts import LogoutRequest, PasswordRequest, RefreshRequest
@@ -27,11 +19,7 @@ from api.state import State
 from common.settings import AppEnv
 
 router = APIRouter(prefix="/auth", tags=["auth"])
-_BODY = (BadRequest, InvalidJson, BodyTooLarge, UnsupportedMediaType, InvalidRequest)
-_REFUSALS = problems(InvalidCredentials, RateLimited, RedisUnavailable, *_BODY)
-_OWN_REFUSALS = problems(
-    Unauthorized, InvalidCredentials, Forbidden, RateLimited, RedisUnavailable, *_BODY
-)
+_REFUSALS = problems(InvalidCredentials, RateLimited)
 
 
 @router.post("/login", responses=_REFUSALS)
@@ -54,13 +42,13 @@ async def refresh(body: RefreshRequest, response: Response, state: StateDep) -> 
     return _body(await state.logins.refresh(body.refresh_token), response)
 
 
-@router.post("/logout", status_code=204, responses=_OWN_REFUSALS)
+@router.post("/logout", status_code=204, responses=_REFUSALS)
 async def logout(account: AccountDep, state: StateDep, body: LogoutRequest | None = None) -> None:
     """End this session, or all of yours: their tokens are void at once."""
     await state.logins.log_out(account, everywhere=bool(body and body.everywhere))
 
 
-@router.post("/password", responses=_OWN_REFUSALS)
+@router.post("/password", responses=_REFUSALS)
 async def change_password(
     body: PasswordRequest,
     account: AccountDep,

@@ -11,12 +11,11 @@ from api.batches.progress import progress_frames
 from api.batches.views import BatchBody, BatchListBody, batch_view, page_view
 from api.deps import CallerDep, PrincipalDep, StateDep, WaitDep
 from api.files.problems import FilesUnavailable
-from api.intake import REFUSALS
 from api.leaving import EventStream
 from api.limits import TooManyStreams
 from api.openapi import problems
 from api.pages import DEFAULT_LIMIT, After, Limit
-from api.problems import InvalidRequest, RedisUnavailable, Unauthorized
+from api.refusals import SUBMIT_REFUSALS
 from api.requests.batch import ExplainBatchRequest
 
 router = APIRouter(tags=["batches"])
@@ -28,7 +27,7 @@ router = APIRouter(tags=["batches"])
     responses={
         200: {"model": BatchBody, "description": "Ended within `Prefer: wait=N`"},
         202: {"model": BatchBody, "description": "Accepted: poll, wait or stream"},
-        **problems(*REFUSALS, TooManyBatches, FilesUnavailable),
+        **problems(*SUBMIT_REFUSALS, TooManyBatches, FilesUnavailable),
     },
 )
 async def explain_batch(
@@ -42,7 +41,6 @@ async def explain_batch(
     "/batches",
     responses={
         200: {"model": BatchListBody},
-        **problems(Unauthorized, InvalidRequest, RedisUnavailable),
     },
 )
 async def list_batches(
@@ -57,7 +55,7 @@ async def list_batches(
     "/batches/{batch_id}",
     responses={
         200: {"model": BatchBody},
-        **problems(Unauthorized, BatchNotFound, InvalidRequest, RedisUnavailable),
+        **problems(BatchNotFound),
     },
 )
 async def get_batch(
@@ -76,7 +74,7 @@ async def get_batch(
     "/batches/{batch_id}/cancel",
     responses={
         200: {"model": BatchBody, "description": "The batch: what has ended stays"},
-        **problems(Unauthorized, BatchNotFound, BatchEnded, RedisUnavailable),
+        **problems(BatchNotFound, BatchEnded),
     },
 )
 async def cancel_batch(batch_id: str, state: StateDep, principal: PrincipalDep) -> Response:
@@ -91,7 +89,7 @@ async def cancel_batch(batch_id: str, state: StateDep, principal: PrincipalDep) 
             "description": "`progress`, and at last `done`, which holds the batch",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
-        **problems(Unauthorized, BatchNotFound, TooManyStreams, RedisUnavailable),
+        **problems(BatchNotFound, TooManyStreams),
     },
 )
 async def stream_batch(batch_id: str, state: StateDep, principal: PrincipalDep) -> Response:

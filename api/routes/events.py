@@ -11,7 +11,7 @@ from api.intake import Held, abandon
 from api.leaving import EventStream
 from api.limits import TooManyStreams
 from api.openapi import problems
-from api.problems import InvalidRequest, JobGone, JobNotFound, RedisUnavailable, Unauthorized
+from api.problems import JobGone, JobNotFound
 from api.stream import job_frames
 
 router = APIRouter(tags=["jobs"])
@@ -24,10 +24,7 @@ router = APIRouter(tags=["jobs"])
             "description": "`status`, `token`, `usage` and at last `done`, which holds the job",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
-        **problems(
-            *(Unauthorized, JobNotFound, JobGone, InvalidRequest),
-            *(TooManyStreams, RedisUnavailable),
-        ),
+        **problems(JobNotFound, JobGone, TooManyStreams),
     },
 )
 async def stream_job(

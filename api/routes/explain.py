@@ -5,8 +5,9 @@ from starlette.responses import Response
 
 from api.answers import JobBody
 from api.deps import CallerDep, StateDep
-from api.intake import REFUSALS, take_in
+from api.intake import take_in
 from api.openapi import problems
+from api.refusals import SUBMIT_REFUSALS
 from api.requests.explain import ExplainRequest
 
 router = APIRouter(tags=["jobs"])
@@ -18,7 +19,7 @@ router = APIRouter(tags=["jobs"])
     responses={
         200: {"model": JobBody, "description": "Ended within `Prefer: wait=N`"},
         202: {"model": JobBody, "description": "Accepted: poll, wait or stream"},
-        **problems(*REFUSALS),
+        **problems(*SUBMIT_REFUSALS),
     },
 )
 async def explain(

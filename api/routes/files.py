@@ -23,13 +23,7 @@ from api.files.views import FileBody, FileDeletedBody, FileListBody, file_view
 from api.leaving import ClientLeft
 from api.openapi import problems
 from api.pages import After
-from api.problems import (
-    BadRequest,
-    InvalidRequest,
-    RedisUnavailable,
-    Unauthorized,
-    UnsupportedMediaType,
-)
+from api.problems import InvalidRequest
 
 #: Where bodies are larger than elsewhere.
 UPLOAD_PATH = "/v1/files"
@@ -60,10 +54,7 @@ _LIFE = range(3600, 2_592_000 + 1)
     openapi_extra={"requestBody": {"required": True, "content": _FORM}},
     responses={
         200: {"model": FileBody},
-        **problems(
-            *(BadRequest, Unauthorized, FileTooLarge, UnsupportedMediaType, InvalidRequest),
-            *(RedisUnavailable, FilesUnavailable),
-        ),
+        **problems(FileTooLarge, FilesUnavailable),
     },
 )
 async def upload_file(request: Request, state: StateDep, principal: PrincipalDep) -> Any:
@@ -99,7 +90,6 @@ async def upload_file(request: Request, state: StateDep, principal: PrincipalDep
     "",
     responses={
         200: {"model": FileListBody},
-        **problems(Unauthorized, InvalidRequest, RedisUnavailable),
     },
 )
 async def list_files(
@@ -121,7 +111,7 @@ async def list_files(
     "/{file_id}",
     responses={
         200: {"model": FileBody},
-        **problems(Unauthorized, FileNotFound, RedisUnavailable),
+        **problems(FileNotFound),
     },
 )
 async def get_file(file_id: str, state: StateDep, principal: PrincipalDep) -> Any:
@@ -135,7 +125,7 @@ async def get_file(file_id: str, state: StateDep, principal: PrincipalDep) -> An
     responses={
         200: {"description": "The bytes", "content": {"application/octet-stream": {}}},
         206: {"description": "The bytes of `Range`"},
-        **problems(Unauthorized, FileNotFound, RangeNotSatisfiable, RedisUnavailable),
+        **problems(FileNotFound, RangeNotSatisfiable),
     },
 )
 async def read_file(
@@ -155,7 +145,7 @@ async def read_file(
     "/{file_id}",
     responses={
         200: {"model": FileDeletedBody},
-        **problems(Unauthorized, FileNotFound, FileInUse, RedisUnavailable),
+        **problems(FileNotFound, FileInUse),
     },
 )
 async def delete_file(file_id: str, state: StateDep, principal: PrincipalDep) -> Any:

@@ -9,8 +9,9 @@ from api.batches.problems import TooManyBatches
 from api.batches.views import BatchBody
 from api.deps import CallerDep, StateDep
 from api.files.problems import FilesUnavailable
-from api.intake import REFUSALS, take_in
+from api.intake import take_in
 from api.openapi import problems
+from api.refusals import SUBMIT_REFUSALS
 from api.requests.batch import GenerateBatchRequest, GenerateOneOrMany
 
 router = APIRouter(tags=["jobs"])
@@ -22,7 +23,7 @@ router = APIRouter(tags=["jobs"])
     responses={
         200: {"model": JobBody | BatchBody, "description": "Ended within `Prefer: wait=N`"},
         202: {"model": JobBody | BatchBody, "description": "Accepted: poll, wait or stream"},
-        **problems(*REFUSALS, TooManyBatches, FilesUnavailable),
+        **problems(*SUBMIT_REFUSALS, TooManyBatches, FilesUnavailable),
     },
 )
 async def generate(

@@ -7,14 +7,14 @@ from fastapi import APIRouter
 from api.answers import ModelBody
 from api.deps import StateDep
 from api.openapi import problems
-from api.problems import ModelUnavailable, RedisUnavailable
+from api.problems import ModelUnavailable
 
 router = APIRouter(tags=["model"])
 
 
 @router.get(
     "/model/info",
-    responses={200: {"model": ModelBody}, **problems(ModelUnavailable, RedisUnavailable)},
+    responses={200: {"model": ModelBody}, **problems(ModelUnavailable)},
 )
 async def model_info(state: StateDep) -> dict[str, Any]:
     """The model, its quantization and speed, and the settings that it runs under."""

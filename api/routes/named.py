@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from api.answers import JobBody
 from api.deps import CallerDep, StateDep
-from api.intake import REFUSALS, take_in
+from api.intake import take_in
 from api.openapi import problems
 from api.problems import IdReused, InvalidRequest, JobGone
+from api.refusals import SUBMIT_REFUSALS
 from api.requests.named import NamedRequest
 
 router = APIRouter(tags=["jobs"])
@@ -33,7 +34,7 @@ NewId = Annotated[
     responses={
         200: {"model": JobBody, "description": "It was there, or ended within `Prefer: wait=N`"},
         202: {"model": JobBody, "description": "Accepted: poll, wait or stream"},
-        **problems(*REFUSALS, IdReused, JobGone),
+        **problems(*SUBMIT_REFUSALS, IdReused, JobGone),
     },
 )
 async def put_job(

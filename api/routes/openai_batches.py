@@ -13,10 +13,10 @@ from api.batches.problems import BatchEnded, BatchNotFound, TooManyBatches
 from api.batches.views import openai_view, page_view
 from api.deps import OriginDep, PrincipalDep, StateDep
 from api.files.problems import FileNotFound
-from api.intake import REFUSALS
 from api.openapi import problems
 from api.pages import DEFAULT_LIMIT, After, Limit
-from api.problems import InvalidRequest, RedisUnavailable, Unauthorized
+from api.problems import InvalidRequest
+from api.refusals import SUBMIT_REFUSALS
 from common.queues import Priority
 
 #: As the records of its batches say.
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1/batches", tags=["openai"])
     "",
     responses={
         200: {"model": OpenAIBatchBody},
-        **problems(*REFUSALS, FileNotFound, TooManyBatches),
+        **problems(*SUBMIT_REFUSALS, FileNotFound, TooManyBatches),
     },
 )
 async def create_batch(
@@ -61,7 +61,6 @@ async def create_batch(
     "",
     responses={
         200: {"model": OpenAIBatchListBody},
-        **problems(Unauthorized, InvalidRequest, RedisUnavailable),
     },
 )
 async def list_batches(
@@ -76,7 +75,7 @@ async def list_batches(
     "/{batch_id}",
     responses={
         200: {"model": OpenAIBatchBody},
-        **problems(Unauthorized, BatchNotFound, RedisUnavailable),
+        **problems(BatchNotFound),
     },
 )
 async def get_batch(batch_id: str, state: StateDep, principal: PrincipalDep) -> Any:
@@ -88,7 +87,7 @@ async def get_batch(batch_id: str, state: StateDep, principal: PrincipalDep) -> 
     "/{batch_id}/cancel",
     responses={
         200: {"model": OpenAIBatchBody},
-        **problems(Unauthorized, BatchNotFound, BatchEnded, RedisUnavailable),
+        **problems(BatchNotFound, BatchEnded),
     },
 )
 async def cancel_batch(batch_id: str, state: StateDep, principal: PrincipalDep) -> Any:

@@ -13,8 +13,6 @@ from api.problems import (
     JobNotFinished,
     JobNotFound,
     NoResult,
-    RedisUnavailable,
-    Unauthorized,
 )
 from api.results import bare_result
 
@@ -26,7 +24,7 @@ router = APIRouter(tags=["jobs"])
     responses={
         200: {"model": ExplanationBody | GenerateResultBody, "description": "Of its kind"},
         304: {"description": "The result is still the one of `If-None-Match`"},
-        **problems(Unauthorized, JobNotFound, JobNotFinished, NoResult, JobGone, RedisUnavailable),
+        **problems(JobNotFound, JobNotFinished, NoResult, JobGone),
     },
 )
 async def get_result(

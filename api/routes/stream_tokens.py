@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from api.deps import PrincipalDep, StateDep
 from api.openapi import problems
-from api.problems import JobGone, JobNotFound, RedisUnavailable, Unauthorized
+from api.problems import JobGone, JobNotFound
 from api.stream_tokens import LIFETIME_SECONDS, StreamTokenBody
 
 router = APIRouter(tags=["jobs"])
@@ -12,7 +12,7 @@ router = APIRouter(tags=["jobs"])
 
 @router.post(
     "/jobs/{job_id}/stream-token",
-    responses=problems(Unauthorized, JobNotFound, JobGone, RedisUnavailable),
+    responses=problems(JobNotFound, JobGone),
 )
 async def issue_stream_token(
     job_id: str, response: Response, state: StateDep, principal: PrincipalDep

@@ -10,13 +10,7 @@ from api.identity.roles import Scope
 from api.openapi import problems
 from api.period import PeriodDep
 from api.prices import usd
-from api.problems import (
-    Forbidden,
-    InvalidRequest,
-    RedisUnavailable,
-    Unauthorized,
-    UserNotFound,
-)
+from api.problems import UserNotFound
 from api.state import State
 from api.statistics import UsageReportBody
 from api.usage import Usage
@@ -28,7 +22,7 @@ router = APIRouter(tags=["usage"])
     "/usage",
     responses={
         200: {"model": UsageReportBody},
-        **problems(Unauthorized, Forbidden, UserNotFound, InvalidRequest, RedisUnavailable),
+        **problems(UserNotFound),
     },
 )
 async def usage(

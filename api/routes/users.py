@@ -12,27 +12,17 @@ from api.identity.audit import audit
 from api.openapi import problems
 from api.pages import DEFAULT_LIMIT, Limit
 from api.problems import (
-    BadRequest,
-    BodyTooLarge,
-    Forbidden,
-    InvalidJson,
-    InvalidRequest,
     NameTaken,
     NotYourself,
     RateLimited,
-    RedisUnavailable,
-    Unauthorized,
-    UnsupportedMediaType,
     UserNotFound,
 )
 from api.requests.users import UserChange, UserRequest
 
 router = APIRouter(prefix="/admin/users", tags=["admin"])
-_REFUSALS = (Unauthorized, Forbidden, RedisUnavailable)
-_BODY = (BadRequest, InvalidJson, BodyTooLarge, UnsupportedMediaType, InvalidRequest, RateLimited)
 
 
-@router.post("", status_code=201, responses=problems(NameTaken, *_REFUSALS, *_BODY))
+@router.post("", status_code=201, responses=problems(NameTaken, RateLimited))
 async def create_user(
     body: UserRequest, admin: AdminDep, response: Response, state: StateDep
 ) -> NewUserBody:
@@ -49,7 +39,7 @@ async def create_user(
     )
 
 
-@router.get("", responses=problems(InvalidRequest, *_REFUSALS))
+@router.get("")
 async def list_users(
     state: StateDep,
     _admin: AdminDep,
@@ -67,13 +57,13 @@ async def list_users(
     )
 
 
-@router.get("/{username}", responses=problems(UserNotFound, *_REFUSALS))
+@router.get("/{username}", responses=problems(UserNotFound))
 async def get_user(username: str, state: StateDep, _admin: AdminDep) -> UserBody:
     """One user."""
     return UserBody.of(await state.users.get(username))
 
 
-@router.patch("/{username}", responses=problems(UserNotFound, NotYourself, *_REFUSALS, *_BODY))
+@router.patch("/{username}", responses=problems(UserNotFound, NotYourself, RateLimited))
 async def change_user(
     username: str, body: UserChange, admin: AdminDep, state: StateDep
 ) -> UserBody:
@@ -91,9 +81,7 @@ async def change_user(
     return UserBody.of(user)
 
 
-@router.delete(
-    "/{username}", status_code=204, responses=problems(UserNotFound, NotYourself, *_REFUSALS)
-)
+@router.delete("/{username}", status_code=204, responses=problems(UserNotFound, NotYourself))
 async def delete_user(username: str, admin: AdminDep, state: StateDep) -> None:
     """Delete a user with keys and sessions; unfinished batches and jobs are cancelled."""
     _not_yourself(admin, username, "delete")

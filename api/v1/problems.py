@@ -3,25 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from api.guard.problems import PromptRefused
-from api.limits import TooManyStreams, TooManyTokens
+from api.limits import TooManyStreams
 from api.problems import (
-    BadRequest,
-    BodyTooLarge,
-    BudgetExceeded,
-    DeadlineUnmeetable,
-    InvalidJson,
-    KeyReused,
-    ModelUnavailable,
     NotSupported,
     Problem,
-    QueueFull,
-    RateLimited,
-    RedisUnavailable,
-    StoreFull,
-    TooManyJobs,
-    Unauthorized,
-    UnsupportedMediaType,
 )
 
 
@@ -74,27 +59,5 @@ class GenerationLate(Problem):
     final = True
 
 
-#: What a create route may refuse with.
-REFUSALS = (
-    BadRequest,
-    InvalidJson,
-    InvalidParameter,
-    ContextLengthExceeded,
-    NotSupported,
-    Unauthorized,
-    BudgetExceeded,
-    ModelNotFound,
-    BodyTooLarge,
-    UnsupportedMediaType,
-    PromptRefused,
-    KeyReused,
-    RateLimited,
-    TooManyJobs,
-    TooManyTokens,
-    TooManyStreams,
-    QueueFull,
-    DeadlineUnmeetable,
-    ModelUnavailable,
-    RedisUnavailable,
-    StoreFull,
-)
+#: What a create route may refuse with, besides what any submit may.
+REFUSALS = (ContextLengthExceeded, NotSupported, ModelNotFound, TooManyStreams)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from api.deps import StateDep
-from api.refusals import problems
+from api.refusals import SUBMIT_REFUSALS, problems
 from api.v1.answers import ChatCompletionBody, streams_too
 from api.v1.calls import ClientDep, accept, call_of, ended
 from api.v1.chat import ChatBody, from_job, to_request
@@ -22,7 +22,7 @@ router = APIRouter(tags=["openai"])
     "/v1/chat/completions",
     responses={
         200: streams_too(ChatCompletionBody, "chunks, then `[DONE]`"),
-        **problems(*REFUSALS, *ENDINGS),
+        **problems(*SUBMIT_REFUSALS, *REFUSALS, *ENDINGS),
     },
 )
 async def create_chat_completion(

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from api.deps import StateDep
-from api.refusals import problems
+from api.refusals import SUBMIT_REFUSALS, problems
 from api.v1.answers import CompletionAnswerBody, streams_too
 from api.v1.calls import ClientDep, accept, call_of, ended
 from api.v1.chunks import CompletionShape, chunk_frames
@@ -22,7 +22,7 @@ router = APIRouter(tags=["openai"])
     "/v1/completions",
     responses={
         200: streams_too(CompletionAnswerBody, "chunks, then `[DONE]`"),
-        **problems(*REFUSALS, *ENDINGS),
+        **problems(*SUBMIT_REFUSALS, *REFUSALS, *ENDINGS),
     },
 )
 async def create_completion(

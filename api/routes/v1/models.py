@@ -5,13 +5,13 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.deps import PrincipalDep, StateDep
-from api.problems import ModelUnavailable, RedisUnavailable, Unauthorized
+from api.problems import ModelUnavailable
 from api.refusals import problems
 from api.v1.answers import ModelListBody, ModelObject
 from api.v1.problems import ModelNotFound
 
 router = APIRouter(prefix="/v1/models", tags=["openai"])
-_REFUSALS = problems(Unauthorized, ModelUnavailable, RedisUnavailable)
+_REFUSALS = problems(ModelUnavailable)
 
 
 @router.get("", responses={200: {"model": ModelListBody}, **_REFUSALS})
@@ -24,7 +24,7 @@ async def list_models(state: StateDep, _principal: PrincipalDep) -> dict[str, An
     "/{model:path}",
     responses={
         200: {"model": ModelObject},
-        **problems(Unauthorized, ModelNotFound, ModelUnavailable, RedisUnavailable),
+        **problems(ModelNotFound, ModelUnavailable),
     },
 )
 async def get_model(model: str, state: StateDep, _principal: PrincipalDep) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from starlette.responses import JSONResponse, Response
 
 from api.deps import PrincipalDep, StateDep
 from api.limits import TooManyStreams
-from api.problems import JobEnded, RedisUnavailable, Unauthorized
-from api.refusals import problems
+from api.problems import JobEnded
+from api.refusals import SUBMIT_REFUSALS, problems
 from api.v1.answers import DeletedBody, InputItemsBody, ResponseObject, streams_too
 from api.v1.calls import Accepted, ClientDep, accept, call_of, ended
 from api.v1.pages import page_of
-from api.v1.problems import REFUSALS, InvalidParameter, ResponseNotFound
+from api.v1.problems import REFUSALS, ResponseNotFound
 from api.v1.response_events import response_frames, tokens_known
 from api.v1.response_view import from_job, input_items, live
 from api.v1.responses import ResponseBody, to_request
@@ -23,10 +23,13 @@ from api.v1.streams import stream
 router = APIRouter(prefix="/v1/responses", tags=["openai"])
 
 _STREAM = "the events of `response.*`"
-_MISSES = problems(Unauthorized, InvalidParameter, ResponseNotFound, RedisUnavailable)
+_MISSES = problems(ResponseNotFound)
 
 
-@router.post("", responses={200: streams_too(ResponseObject, _STREAM), **problems(*REFUSALS)})
+@router.post(
+    "",
+    responses={200: streams_too(ResponseObject, _STREAM), **problems(*SUBMIT_REFUSALS, *REFUSALS)},
+)
 async def create_response(
     body: ResponseBody, request: Request, state: StateDep, caller: ClientDep
 ) -> Response:
