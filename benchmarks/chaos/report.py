@@ -1,7 +1,6 @@
 """The table, as it is printed and saved."""
 
 import json
-import os
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.chaos.result import Result
 from benchmarks.chaos.settings import ChaosSettings
+from worker.engines.cores import usable_cores
 
 HEADER = (
     *("scenario", "accepted", "completed", "lost", "ended twice", "extra starts"),
@@ -29,7 +29,7 @@ def save(results: Sequence[Result], settings: ChaosSettings, seconds: float) -> 
     settings.out.mkdir(parents=True, exist_ok=True)
     about = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{platform.system()} {platform.machine()}, {usable_cores()} cores",
         "jobs": settings.jobs,
         "seed": settings.seed,
         "seconds": round(seconds),

@@ -98,8 +98,3 @@ def delays(heard: Iterable[Heard], published: Mapping[str, Mapping[int, float]])
 def ends(heard: Iterable[Heard], ended: Mapping[str, float]) -> list[float]:
     """Seconds from the publication of an end to each client's receipt, sorted."""
     return sorted(one.ended_at - ended[one.job_id] for one in heard if one.job_id in ended)
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """Of sorted values."""
-    return values[min(len(values) - 1, int(len(values) * percent / 100))] if values else 0.0

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import random
 import shutil
 import sys
@@ -13,12 +12,12 @@ from pathlib import Path
 import httpx
 
 from benchmarks.chaos.service import Service
-from benchmarks.fairness.report import ALLOWED_RATIO, markdown, report
+from benchmarks.fairness.report import markdown, rows, summaries
 from benchmarks.fairness.settings import FairnessBenchSettings
 from benchmarks.fairness.users import ask_quietly, noise
+from benchmarks.rows import REPORTS, save
 from benchmarks.valkey import ValkeyServer
-
-REPORT = Path(__file__).parents[2] / "docs" / "benchmarks"
+from quantization.measure.machine import machine
 
 ALONE = "alone"
 BESIDE = "beside 100 equal jobs"
@@ -43,12 +42,10 @@ def main() -> int:
     finally:
         service.stop()
         shutil.rmtree(directory, ignore_errors=True)
-    made = report(settings, took)
-    REPORT.mkdir(parents=True, exist_ok=True)
-    (REPORT / "fairness.json").write_text(json.dumps(made, indent=1) + "\n")
-    (REPORT / "fairness.md").write_text(markdown(made))
-    sys.stdout.write(markdown(made))
-    return 0 if made["variants"][1]["p95_ratio"] <= ALLOWED_RATIO else 1
+    found = summaries(took)
+    (REPORTS / "fairness.md").write_text(markdown(settings, machine(), found))
+    seconds = {name: [round(one, 4) for one in values] for name, values in took.items()}
+    return save("fairness", settings, rows(found), seconds=seconds)
 
 
 async def _measure(service: Service, settings: FairnessBenchSettings) -> dict[str, list[float]]:

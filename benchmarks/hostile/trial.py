@@ -17,9 +17,9 @@ import uvloop
 
 from benchmarks.chaos.service import Service
 from benchmarks.chaos.settings import inherited
-from benchmarks.crowd.tally import percentile
 from benchmarks.hostile.settings import HostileBenchSettings
 from benchmarks.hostile.wire import Line, head, written
+from benchmarks.percentile import percentile
 from benchmarks.processes import Process
 from benchmarks.resources import used
 from benchmarks.valkey import ValkeyServer
@@ -41,7 +41,7 @@ class Turn:
 
     def ms(self, percent: float) -> float:
         """A percentile of the waits."""
-        return 1e3 * percentile(self.waits, percent)
+        return 1e3 * percentile(self.waits, percent / 100)
 
 
 class Good:

@@ -105,10 +105,14 @@ def shipped() -> dict[str, Any]:
 
 
 def latency_aware() -> dict[str, Any]:
-    """The same with the patches of keda/latency."""
+    """The same with the terms and patches of keda/latency."""
     spec = shipped()
-    path = Path(__file__).parents[2] / "keda" / "latency" / "scaledobject.yaml"
-    for patch in yaml.safe_load(path.read_text()):
+    folder = Path(__file__).parents[2] / "keda" / "latency"
+    terms = yaml.safe_load((folder / "terms.yaml").read_text())["data"]
+    modifiers = spec["advanced"]["scalingModifiers"]
+    _, *between, _, running, backlog = modifiers["formula"].split(" + ")
+    modifiers["formula"] = " + ".join([terms["first"], *between, terms["last"], running, backlog])
+    for patch in yaml.safe_load((folder / "scaledobject.yaml").read_text()):
         *parents, last = patch["path"].removeprefix("/spec/").split("/")
         place = spec
         for name in parents:
