@@ -32,7 +32,7 @@ REPORT ?= docs/benchmarks/quantization.md
 BUILT = $(or $(STATE_DIR),var)
 
 # What make bench runs, each by its module in benchmarks/.
-BENCHES ?= depth fairness batch gateway way crowd hostile footprint stack engine llamacpp control_tokens
+BENCHES ?= depth fairness batch gateway way crowd hostile footprint stack engine llamacpp lookup control_tokens
 
 .PHONY: help
 help:  ## Show this help
@@ -109,6 +109,10 @@ bench: $(VENV)/.test  ## Measure ourselves beside peers (BENCHES="gateway way");
 	$(PY) -m benchmarks.$$bench || missed="$$missed $$bench"; done; \
 	$(PY) -m benchmarks.report; \
 	[ -z "$$missed" ] || { echo "Goals missed:$$missed" >&2; exit 1; }
+
+.PHONY: bench-gpu
+bench-gpu: $(VENV)/.run $(VENV)/.transformers  ## Measure the engine on one GPU in the shapes of Llama 2 7B (10 minutes, 16 GB of disk, offline)
+	@$(PY) -m benchmarks.gpu
 
 .PHONY: chaos
 chaos: $(VENV)/.test  ## Kill, pause and cut off everything under load, and count (CHAOS_JOBS=5000)

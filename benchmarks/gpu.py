@@ -1,17 +1,17 @@
 """``python benchmarks/gpu.py``: the serving engine on one GPU, beside what its memory allows.
 
 Offline, on random weights in the shapes of Llama 2 7B, in less than ten minutes. Each part runs in
-a process of its own: one that fails does not end the others. No GPU has run it yet.
+a process of its own, for so long at most: one that fails or hangs does not end the others, and
+what it found by then counts. No GPU has run it yet.
 ``--tiny`` runs every part on a small model and on any device: it measures nothing, and shows that
 it all works.
 """
 
 import argparse
-import json
 import shutil
-import subprocess
 import sys
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 if sys.path[0] == str(Path(__file__).parent):
     sys.path[0] = str(ROOT)  # else the modules beside this one hide others of the same name
 
+from benchmarks.roofline.apart import run_apart  # noqa: E402
+from benchmarks.roofline.needs import lacking  # noqa: E402
 from benchmarks.roofline.parts import MODEL, PARTS, Bench, run, run_all  # noqa: E402
 from benchmarks.roofline.report import rows  # noqa: E402
 from benchmarks.roofline.settings import (  # noqa: E402
@@ -40,21 +42,26 @@ def main(arguments: list[str]) -> int:
     options = _options(arguments)
     scale, settings = (TINY, tiny_settings()) if options.tiny else (LLAMA_2_7B, GpuBenchSettings())
     if options.part:
-        bench = Bench(scale, settings, options.directory)
-        _file(options.directory, options.part).write_text(json.dumps(run(options.part, bench)))
+        run(options.part, Bench(scale, settings, options.directory))
         return 0
-    if not options.tiny and not _has_gpu():
+    on_gpu = _has_gpu()
+    if not options.tiny and not on_gpu:
         print("no GPU: not run (--tiny runs every part on a CPU, and measures nothing)")  # noqa: T201
         return NO_GPU
-    chosen = [part for part in (MODEL, *PARTS) if part.name != "service" or options.through_service]
+    absent = lacking(on_gpu=on_gpu)
+    left_out = {"service"} if options.without_service else set()
+    if "gemlite" in absent:  # it is no package of ours
+        print(f"gemlite: left out, {absent.pop('gemlite')}")  # noqa: T201
+        left_out.add("gemlite")
+    parts = [part for part in (MODEL, *PARTS) if part.name not in {*left_out, *absent}]
     with tempfile.TemporaryDirectory(prefix="caravan-gpu-") as place:
         bench = Bench(scale, settings, Path(place))
         if not options.tiny and shutil.disk_usage(place).free < _ROOM_BYTES:
             print(f"{place} has too little room: 16 GB are needed; TMPDIR names another place")  # noqa: T201
             return 1
         start = partial(_here if options.tiny else _apart, bench)
-        found, missing = run_all(chosen, start, settings.seconds)
-    return _report(found, missing, settings, options)
+        found, missing = run_all(parts, start, bench.kept, settings.seconds)
+    return _report(found, {**absent, **missing}, settings, options)
 
 
 def _report(
@@ -70,36 +77,18 @@ def _report(
     return 1 if missing else 0
 
 
-def _here(bench: Bench, part: str, seconds: float) -> Any:
+def _here(bench: Bench, part: str, seconds: float) -> None:
     del seconds
-    return run(part, bench)
+    run(part, bench)
 
 
-def _apart(bench: Bench, part: str, seconds: float) -> Any:
-    """In a process of its own, which ends with what it found. Raises RuntimeError."""
-    print(f"{part} ...", flush=True)  # noqa: T201
-    command = [sys.executable, "-m", "benchmarks.gpu", "--part", part]
-    log = bench.directory / f"{part}.log"
-    with log.open("w") as output:
-        try:
-            subprocess.run(
-                [*command, "--directory", str(bench.directory)],
-                cwd=ROOT,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=seconds,
-                check=True,
-            )
-        except subprocess.TimeoutExpired:
-            raise RuntimeError(f"did not end within the {seconds:.0f} s that were left") from None
-        except subprocess.CalledProcessError as error:
-            tail = log.read_text(errors="replace")[-1500:]
-            raise RuntimeError(f"ended with status {error.returncode}: {tail}") from None
-    return json.loads(_file(bench.directory, part).read_text())
-
-
-def _file(directory: Path, part: str) -> Path:
-    return directory / f"{part}.json"
+def _apart(bench: Bench, part: str, seconds: float) -> None:
+    """In a process of its own, which keeps what it finds. Raises RuntimeError."""
+    print(f"{part}: {seconds:.0f} s at most ...", flush=True)  # noqa: T201
+    began = time.monotonic()
+    arguments = ["-m", "benchmarks.gpu", "--part", part, "--directory", str(bench.directory)]
+    run_apart(arguments, ROOT, bench.directory / f"{part}.log", seconds)
+    print(f"{part}: {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201
 
 
 def _has_gpu() -> bool:
@@ -112,7 +101,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/gpu.py", description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="a small model, on any device")
     parser.add_argument(
-        "--through-service", action="store_true", help="once more through the real stack"
+        "--without-service", action="store_true", help="not once more through the real stack"
     )
     parser.add_argument("--out", type=Path, help="write the JSON here, not to docs/benchmarks")
     parser.add_argument("--part", help=argparse.SUPPRESS)

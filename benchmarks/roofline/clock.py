@@ -5,6 +5,12 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
+from torch import Tensor
+
+from worker.engines.transformers.graphs import CudaRecorder
+
+#: Makes the work that is timed of the work that is asked for.
+Launch = Callable[[Callable[[], Tensor]], Callable[[], object]]
 
 
 def seconds(work: Callable[[], object], device: torch.device, repeats: int) -> float:
@@ -14,20 +20,12 @@ def seconds(work: Callable[[], object], device: torch.device, repeats: int) -> f
     return median(run(work) for _ in range(repeats))
 
 
-def launched_at_once(work: Callable[[], object], device: torch.device) -> Callable[[], object]:
-    """The same work as one CUDA graph: many small kernels without the gaps between launches."""
+def launcher(device: torch.device) -> Launch:
+    """Makes of some work one CUDA graph: many small kernels without the gaps between launches."""
     if device.type != "cuda":
-        return work
-    beside = torch.cuda.Stream()
-    beside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(beside):
-        work()
-    torch.cuda.current_stream().wait_stream(beside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        work()
-    replay: Callable[[], object] = graph.replay
-    return replay
+        return lambda work: work
+    record = CudaRecorder()
+    return lambda work: record(work)[0]
 
 
 def _on_cuda(work: Callable[[], object]) -> float:

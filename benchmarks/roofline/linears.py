@@ -4,16 +4,15 @@ Each runs over copies that no cache holds together, launched as one graph. What 
 compared with the product in FP32 of the weights it was made from.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.roofline.clock import launched_at_once, seconds
+from benchmarks.roofline.clock import Launch, launcher, seconds
 from benchmarks.roofline.settings import Scale
 from worker.engines.transformers.int4 import Int4Linear, quantize
 
@@ -25,37 +24,29 @@ BATCHES = (1, 3, 8)
 Make = Callable[[nn.Linear], Callable[[Tensor], Tensor]]
 
 
-def compare(scale: Scale, device: torch.device) -> dict[str, Any]:
-    """{layer: {format: {error, microseconds: {batch: ...}} or {failed: why}}}."""
-    return {
-        name: {format_: _measured(make, shape, device) for format_, make in formats(device).items()}
-        for name, shape in scale.linears().items()
-    }
+def compare(
+    formats: Mapping[str, Make], scale: Scale, device: torch.device
+) -> Iterator[dict[str, Any]]:
+    """{format: {layer: {error, microseconds: {batch: ...}} or {failed: why}}}, one by one."""
+    launch = launcher(device)
+    for name, make in formats.items():
+        layers = scale.linears().items()
+        yield {name: {layer: _measured(make, shape, device, launch) for layer, shape in layers}}
 
 
-def formats(device: torch.device) -> Mapping[str, Make]:
-    """By name; gemlite where it is installed."""
-    found: dict[str, Make] = {
-        "bf16": lambda linear: linear,
-        "int8": _int8,
-        "nf4": _nf4,
-        **{f"int4-fast, groups of {g}": _int4(g) for g in (32, 64, 128)},
-    }
-    if device.type == "cuda" and find_spec("gemlite"):
-        found["gemlite int4, groups of 32"] = _gemlite
-    return found
-
-
-def _measured(make: Make, shape: tuple[int, int], device: torch.device) -> dict[str, Any]:
-    """A format that fails here must not end the others."""
+def _measured(
+    make: Make, shape: tuple[int, int], device: torch.device, launch: Launch
+) -> dict[str, Any]:
     try:
         with torch.inference_mode():
-            return _timed(make, shape, device)
-    except (RuntimeError, ImportError, TypeError, ValueError, AttributeError) as error:
+            return _timed(make, shape, device, launch)
+    except Exception as error:  # noqa: BLE001 - a format that fails here must not end the others
         return {"failed": f"{type(error).__name__}: {error}"}
 
 
-def _timed(make: Make, shape: tuple[int, int], device: torch.device) -> dict[str, Any]:
+def _timed(
+    make: Make, shape: tuple[int, int], device: torch.device, launch: Launch
+) -> dict[str, Any]:
     rows, columns = shape
     on_gpu = device.type == "cuda"
     count = max(_TINY_COPIES, _APART_BYTES // (rows * columns // 2)) if on_gpu else _TINY_COPIES
@@ -72,14 +63,13 @@ def _timed(make: Make, shape: tuple[int, int], device: torch.device) -> dict[str
     took = {}
     for batch in BATCHES:
         x = torch.randn(batch, columns, dtype=torch.bfloat16, device=device)
-        work = launched_at_once(partial(_through, layers, x), device)
+        work = launch(partial(_through, layers, x))
         took[str(batch)] = seconds(work, device, repeats=15) / count * 1e6
     return {"error": error, "microseconds": took}
 
 
-def _through(layers: Sequence[Callable[[Tensor], Tensor]], x: Tensor) -> None:
-    for layer in layers:
-        layer(x)
+def _through(layers: Sequence[Callable[[Tensor], Tensor]], x: Tensor) -> Tensor:
+    return [layer(x) for layer in layers][-1]
 
 
 def _int8(linear: nn.Linear) -> Any:
@@ -93,10 +83,14 @@ def _int8(linear: nn.Linear) -> Any:
 
 def _nf4(linear: nn.Linear) -> Any:
     bnb: Any = import_module("bitsandbytes.nn")
-    kind = {"compute_dtype": torch.bfloat16, "quant_type": "nf4"}
+    kind = {"compute_dtype": torch.bfloat16, "quant_type": "nf4", "compress_statistics": False}
     made = bnb.Linear4bit(linear.in_features, linear.out_features, bias=False, **kind)
     made.weight = bnb.Params4bit(
-        linear.weight.data.cpu(), requires_grad=False, quant_type="nf4", module=made
+        linear.weight.data.cpu(),
+        requires_grad=False,
+        compress_statistics=False,
+        quant_type="nf4",
+        module=made,
     )
     return made.to(linear.weight.device).eval()
 
@@ -119,3 +113,13 @@ def _gemlite(linear: nn.Linear) -> Callable[[Tensor], Tensor]:
         W_q=levels, scales=scale, zeros=(8 - zero.float() / scale.float()).bfloat16(), bias=None
     )
     return made
+
+
+#: By name; the last ones are the likeliest to fail, and an error of a kernel may stay.
+FORMATS: Mapping[str, Make] = {
+    "bf16": lambda linear: linear,
+    "int8": _int8,
+    "nf4": _nf4,
+    **{f"int4-fast, groups of {group}": _int4(group) for group in (32, 64, 128)},
+}
+GEMLITE: Mapping[str, Make] = {"gemlite int4, groups of 32": _gemlite}

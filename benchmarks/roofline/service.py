@@ -14,6 +14,7 @@ from worker.engines.settings import Quantization
 
 #: Where what the service writes besides goes, within its directory.
 _LOGS = "service"
+_LAST_WORDS = 1000
 
 
 def measure(
@@ -32,14 +33,24 @@ def measure(
         MODEL=str(artifact.path),
         QUANTIZATION=precision.value,
         INT8_THRESHOLD="0",
+        PROMPT_LOOKUP_TOKENS="0",
         MAX_CONCURRENT_REQUESTS=str(settings.concurrency),
         N_CTX=str(settings.context_size),
     )
     try:
-        service.start(workers=1)
+        _start(service)
         return _asked(service, settings)
     finally:
         service.stop()
+
+
+def _start(service: Service) -> None:
+    """Raises RuntimeError with what its worker said last."""
+    try:
+        service.start(workers=1)
+    except AssertionError as error:
+        said = [worker.output()[-_LAST_WORDS:] for worker in service.workers.values()]
+        raise RuntimeError(f"{error}; the worker said last: {''.join(said)}") from error
 
 
 def _asked(service: Service, settings: GpuBenchSettings) -> dict[str, float]:

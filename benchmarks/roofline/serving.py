@@ -1,10 +1,12 @@
-"""The engine that serves, in one precision: decode rates, explanations, memory, soundness."""
+"""The engine that serves, in one precision: decode rates, explanations, soundness, memory."""
 
 import gc
+import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import islice
 from threading import Event
 from typing import Any
 
@@ -17,57 +19,90 @@ from common.sampling import Sampling
 from common.tokenizer import ModelTokenizer
 from quantization.measure.memory import peak_bytes
 from quantization.measure.speed import Endless, Spread, decode_rate, first_token
+from quantization.recipes import find_recipe
 from worker.engines.base import Generation
 from worker.engines.settings import EngineSettings, Quantization
 from worker.engines.transformers.engine import TransformersEngine
 
 #: Streams that decode together; the last one is the number of slots.
 BATCHES = (1, 3, 8)
+#: Those that answer all explanations; the others a third.
+FULL = (Quantization.INT4_FAST, Quantization.NF4)
 #: The temperature that /explain has unless a request says otherwise.
 _TEMPERATURE = 0.1
 
 
 def measure(
     artifact: Artifact, precision: Quantization, scale: Scale, settings: GpuBenchSettings
-) -> dict[str, Any]:
-    """Everything that is asked of one precision."""
+) -> Iterator[dict[str, Any]]:
+    """Everything that is asked of one precision, as it is found."""
+    warnings = _Warnings()
+    logging.getLogger("worker.engines").addHandler(warnings)
     began = time.perf_counter()
     engine = open_engine(artifact, precision, settings)
     load_seconds = time.perf_counter() - began
-    engine.warmup()
-    asked = prompts(scale, settings.prompt_tokens, settings.explanations)
-    result = {
-        "load_seconds": load_seconds,
-        "first_token_seconds": asdict(
-            Spread.of([first_token(engine, asked[n % len(asked)]) for n in range(settings.rounds)])
-        ),
-        "decode": {str(n): _decode(engine, asked, n, settings) for n in BATCHES},
-        "explanations": explanations(engine, asked, settings),
-        "greatest_difference": soundness(engine, asked[0], settings.answer_tokens),
-    }
-    info = engine.info()
-    weights_bytes = (info.memory_bytes or 0) - info.details["kv_cache_bytes"]
-    result |= {
-        "peak_memory_bytes": peak_memory(info.device),
-        "weights_bytes": weights_bytes,
-        "read_bytes": step_bytes(weights_bytes, scale, settings),
-        "device": info.device,
-        "details": info.details,
-    }
-    engine.close()
-    gc.collect()
-    return result
+    try:
+        engine.warmup()
+        info = engine.info()
+        yield {
+            "load_seconds": load_seconds,
+            "device": info.device,
+            "details": info.details,
+            "warnings": warnings.said,
+            "weights_bytes": (info.memory_bytes or 0) - info.details["kv_cache_bytes"],
+            "read_bytes": step_bytes(precision, scale, settings),
+        }
+        yield from _timed(engine, precision, scale, settings)
+        yield {"peak_memory_bytes": peak_memory(info.device)}
+    finally:
+        engine.close()
+        gc.collect()
+
+
+class _Warnings(logging.Handler):
+    """Keeps what the engine warned of while it loaded, such as a graph that was not recorded."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+def _timed(
+    engine: TransformersEngine, precision: Quantization, scale: Scale, settings: GpuBenchSettings
+) -> Iterator[dict[str, Any]]:
+    """No prompt is asked twice: what a slot still holds of it would be a gift."""
+    count = settings.explanations if precision in FULL else max(2, settings.explanations // 3)
+    made = iter(prompts(scale, settings.prompt_tokens, settings.rounds + BATCHES[-1] + count))
+    firsts = [first_token(engine, next(made)) for _ in range(settings.rounds)]
+    yield {"first_token_seconds": asdict(Spread.of(firsts))}
+    together, decode = list(islice(made, BATCHES[-1])), {}
+    for streams in BATCHES:
+        chosen = together[:streams]
+        rates = [
+            decode_rate(engine, chosen, settings.decode_tokens) for _ in range(settings.rounds)
+        ]
+        decode[str(streams)] = asdict(Spread.of(rates))
+        yield {"decode": decode}
+    yield {"explanations": explanations(engine, list(made), settings)}
+    yield soundness(engine, together[0], settings.answer_tokens)
 
 
 def open_engine(
     artifact: Artifact, precision: Quantization, settings: GpuBenchSettings
 ) -> TransformersEngine:
-    """As the worker builds it, but that no token ends an answer."""
+    """As the worker builds it, but that no token ends an answer, and nothing is drafted.
+
+    Random weights repeat themselves as no text does: drafts would come true.
+    """
     chosen = EngineSettings(
         slots=BATCHES[-1],
         quantization=precision,
         context_size=settings.context_size,
         int8_threshold=0.0,
+        prompt_lookup_tokens=0,
         scoring=True,
     )
     engine = TransformersEngine(chosen, artifact, Endless(ModelTokenizer.load(artifact)))
@@ -93,8 +128,8 @@ def explanations(
     return closed_loop(answer, len(asked), settings.concurrency)
 
 
-def soundness(engine: TransformersEngine, prompt: Sequence[int], tokens: int) -> float:
-    """The most that a log-probability moves between decoding and one pass over everything.
+def soundness(engine: TransformersEngine, prompt: Sequence[int], tokens: int) -> dict[str, float]:
+    """How far log-probabilities of decoding lie from those of one pass over everything.
 
     Graphs, padded batches and the cache are in the first and not in the second.
     """
@@ -106,35 +141,34 @@ def soundness(engine: TransformersEngine, prompt: Sequence[int], tokens: int) ->
     likely = torch.cat(pieces)[len(prompt) - 1 :].log_softmax(-1)
     expected = likely.gather(1, torch.tensor(done.token_ids)[:, None])[:, 0]
     told = torch.tensor([token.logprob for token in made])
-    return float((told - expected).abs().max())
+    moved = (told - expected).abs()
+    return {"mean_difference": float(moved.mean()), "greatest_difference": float(moved.max())}
 
 
-def step_bytes(weights_bytes: int, scale: Scale, settings: GpuBenchSettings) -> dict[str, int]:
+def step_bytes(precision: Quantization, scale: Scale, settings: GpuBenchSettings) -> dict[str, int]:
     """Bytes that a step has to read, by streams: weights once, keys and values of each.
 
-    Of the embedding a step reads a row a stream, which is nothing.
+    Of the embedding a step reads a row a stream, which is nothing; the output layer has 16 bits.
     """
-    weights = weights_bytes - 2 * scale.vocabulary * scale.hidden
+    layer = 4 * scale.hidden**2 + 3 * scale.hidden * scale.intermediate
+    weights = int(scale.layers * layer * find_recipe(precision.value).bits / 8)
+    weights += 2 * scale.vocabulary * scale.hidden
     position = 2 * scale.layers * scale.hidden * 2
     cached = position * (settings.prompt_tokens + settings.decode_tokens // 2)
     return {str(n): weights + n * cached for n in BATCHES}
 
 
 def peak_memory(device: str) -> int:
-    """Bytes: on a GPU of its memory, by its own count, what others have included."""
+    """Bytes: on a GPU the most that tensors took, and what the driver counts beside torch's.
+
+    The latter are the CUDA context, the graphs and the libraries; another process's, too.
+    """
     if device == "cpu":
         return peak_bytes(None)
     free, total = torch.cuda.mem_get_info()
-    reserved: int = torch.cuda.max_memory_reserved()
-    return max(reserved, int(total - free))
-
-
-def _decode(
-    engine: TransformersEngine, asked: Sequence[Sequence[int]], streams: int, s: GpuBenchSettings
-) -> dict[str, Any]:
-    chosen = [asked[n % len(asked)] for n in range(streams)]
-    rates = [decode_rate(engine, chosen, s.decode_tokens) for _ in range(s.rounds)]
-    return asdict(Spread.of(rates))
+    beside: int = max(0, total - free - torch.cuda.memory_reserved())
+    most: int = torch.cuda.max_memory_allocated()
+    return most + beside
 
 
 def _ignore(tokens: object) -> None:

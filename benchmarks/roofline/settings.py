@@ -54,10 +54,11 @@ class Scale:
         }
 
     def linears(self) -> dict[str, tuple[int, int]]:
-        """The layers that a token passes, by name: outputs and inputs."""
+        """The products of a decoder layer as the engine makes them: outputs and inputs."""
         return {
-            "attention": (self.hidden, self.hidden),
-            "gate, up": (self.intermediate, self.hidden),
+            "query, key, value": (3 * self.hidden, self.hidden),
+            "attention's output": (self.hidden, self.hidden),
+            "gate, up": (2 * self.intermediate, self.hidden),
             "down": (self.hidden, self.intermediate),
         }
 

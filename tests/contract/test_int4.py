@@ -1,8 +1,10 @@
 """INT4 layers by torch's own kernels compute what their levels, scales and zeros say."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from common.artifact import Artifact
@@ -12,6 +14,8 @@ from worker.engines.base import ModelUnavailable
 from worker.engines.settings import EngineSettings, Quantization
 
 torch = pytest.importorskip("torch")
+from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
+
 from worker.engines.transformers.int4 import (  # noqa: E402
     GROUP_WEIGHTS,
     Int4Linear,
@@ -88,6 +92,64 @@ def test_merged_layers_give_their_outputs_side_by_side(bias: bool) -> None:
         apart = torch.cat([layer(x) for layer in layers], dim=-1)
 
     assert torch.equal(merged, apart)
+
+
+def as_cuda_packs(weight: Any, inner_tiles: int) -> Any:
+    """[out / 8, in / (16 inner_tiles), 32, inner_tiles / 2] of bytes [out, in / 2].
+
+    As matrix_to_m16n8k16_Bint4_layout of PyTorch's int4mm.cu does it, a lane at a time.
+    """
+    rows, width = weight.shape
+    packed = torch.zeros(rows // 8, 2 * width // (16 * inner_tiles), 32, inner_tiles // 2)
+    packed = packed.long()
+    for tile, outer, lane, word in np.ndindex(*packed.shape):
+        base = (outer * inner_tiles + 2 * word) * 8 + lane % 4
+        four = [int(weight[tile * 8 + lane // 4, base + more]) for more in (0, 4, 8, 12)]
+        nibbles = [byte >> 4 for byte in four] + [byte & 15 for byte in four]
+        packed[tile, outer, lane, word] = sum(n << 4 * at for at, n in enumerate(nibbles))
+    return packed
+
+
+def as_tensor_cores_read(packed: Any) -> Any:
+    """Levels [out, in] of what is packed: where m16n8k16 has the values of each lane's registers."""
+    tiles, outers, _, words = packed.shape
+    levels = torch.zeros(8 * tiles, outers * words * 32)
+    for tile, outer, lane, word in np.ndindex(*packed.shape):
+        value = int(packed[tile, outer, lane, word])
+        for register in range(4):  # two values each, of bits 4 register and 16 on
+            column = (outer * words + word) * 32 + register * 8 + 2 * (lane % 4)
+            levels[8 * tile + lane // 4, column] = value >> 4 * register & 15
+            levels[8 * tile + lane // 4, column + 1] = value >> 4 * register + 16 & 15
+    return levels
+
+
+@pytest.mark.parametrize("inner_tiles", [4, 8])
+def test_cuda_s_kernel_reads_the_levels_in_their_order(inner_tiles: int) -> None:
+    weight = torch.randn(16, 256)
+    bytes_, scales_and_zeros = quantize(weight)
+
+    levels = as_tensor_cores_read(as_cuda_packs(bytes_, inner_tiles))
+
+    scale, zero = scales_and_zeros.float().transpose(0, 1).split(1, dim=-1)
+    groups = (levels.unflatten(1, (-1, GROUP_WEIGHTS)) - 8) * scale + zero
+    assert torch.equal(groups.flatten(1), dequantize(bytes_, scales_and_zeros))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [(12_288, 4096), (22_016, 4096), (4096, 11_008), (1536, 576), (16, 64)],
+)
+def test_layers_on_cuda_pass_what_its_operators_check(rows: int, columns: int) -> None:
+    with FakeTensorMode():
+        empty = partial(torch.empty, device="cuda")
+        scales_and_zeros = empty(columns // GROUP_WEIGHTS, rows, 2, dtype=torch.bfloat16)
+        layer = Int4Linear(empty(rows, columns // 2, dtype=torch.uint8), scales_and_zeros)
+        product = layer(empty(3, columns, dtype=torch.bfloat16))
+
+        tiles, supertiles, lanes, words = layer.weight.shape
+        assert (product.shape, product.dtype) == ((3, rows), torch.bfloat16)
+        assert (8 * tiles, 32 * words * supertiles, lanes) == (rows, columns, 32)
+        assert layer.weight.dtype == torch.int32
 
 
 @pytest.fixture
