@@ -1,7 +1,6 @@
 """Writes GGUF files: gguf's writer around llama.cpp's kernels."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from quantization.build.mixture import Layout, tensor_type
 from quantization.progress import Track
 from quantization.recipes import Recipe
 from quantization.weights import Weights
+from worker.engines.cores import usable_cores
 
 
 def write_gguf(source: Artifact, recipe: Recipe, path: Path, track: Track) -> None:
@@ -21,7 +21,7 @@ def write_gguf(source: Artifact, recipe: Recipe, path: Path, track: Track) -> No
 
     config = json.loads((source.path / "config.json").read_text("utf-8"))
     weights = Weights(sorted(source.path.glob("*.safetensors")))
-    quantizer = Quantizer(os.cpu_count() or 1)
+    quantizer = Quantizer(usable_cores())
     layout = _layout(config, weights)
     writer = GGUFWriter(path, "llama", use_temp_file=True)
     llama_gguf.write_keys(writer, config, source)

@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from worker.engines.cores import usable_cores
+
 _PACKAGES = (
     "caravan",
     "torch",
@@ -26,7 +28,7 @@ def machine() -> dict[str, Any]:
 
     return {
         "cpu": _cpu(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "memory_bytes": int(psutil.virtual_memory().total),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "load_average": round(os.getloadavg()[0], 2),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from quantization.measure.machine import machine
 from tests.support.engines import default_artifacts
 from worker.__main__ import read_arguments
 from worker.engines.cores import quota, usable_cores
@@ -135,6 +136,7 @@ def test_a_control_group_limits_the_cores(limit: str, expected: int | None) -> N
 def test_a_process_that_may_run_on_one_core_uses_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {3})
     assert usable_cores() == 1
+    assert machine()["cores"] == 1  # what a report says that it was measured on
 
 
 @pytest.mark.parametrize(
