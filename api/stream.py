@@ -27,7 +27,8 @@ def frame(event: str, data: Any, offset: int) -> bytes:
 @lru_cache(maxsize=256)
 def token_frame(chunk: Chunk) -> bytes:
     """A chunk's event, made once for all who read the same job."""
-    return frame("token", {"text": chunk.text, "tokens": chunk.tokens}, chunk.after)
+    data = f'{{"text":{json.dumps(chunk.text)},"tokens":{chunk.tokens}}}'
+    return f"id: {chunk.after}\nevent: token\ndata: {data}\n\n".encode()
 
 
 async def job_frames(follower: Follower) -> AsyncGenerator[bytes]:

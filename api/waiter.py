@@ -19,10 +19,14 @@ class Hears(Enum):
 class Waiter:
     """One client's ear on one job; stale at first, so that it begins with a read.
 
-    Thousands of them sleep at once: while nothing happens, a waiter is a future and a timer.
+    Thousands of them sleep at once: while nothing happens, a waiter is a future and a timer. The
+    timer outlives the sleep: who is woken for every token sets it once in many.
     """
 
-    __slots__ = ("_alarm", "_capacity", "_events", "hears", "shows_place", "stale")
+    __slots__ = (
+        *("_alarm", "_capacity", "_events", "_timer", "_until"),
+        *("hears", "shows_place", "stale"),
+    )
 
     def __init__(self, hears: Hears, *, capacity: int = 256) -> None:
         self.stale = True
@@ -32,6 +36,8 @@ class Waiter:
         self._capacity = capacity
         self._events: list[Event] = []
         self._alarm: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._until = 0.0  #: when the sleep under way ends by itself
 
     def offer(self, event: Event) -> None:
         """Take note of an event; never blocks. One too many makes the waiter stale."""
@@ -63,15 +69,34 @@ class Waiter:
         events, self._events = self._events, []
         return events
 
+    def rest(self) -> None:
+        """Nobody sleeps here any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     async def _sleep(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         self._alarm = loop.create_future()
-        timer = loop.call_later(seconds, self._wake)
+        self._until = loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._until:
+            self._set_timer(loop)
         try:
             await self._alarm
         finally:
-            timer.cancel()
             self._alarm = None
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.rest()
+        self._timer = loop.call_at(self._until, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake who sleeps; later, if the sleep for which this was set is long over."""
+        self._timer = None
+        if self._alarm is not None and loop.time() < self._until:
+            self._set_timer(loop)
+        else:
+            self._wake()
 
     def _wake(self) -> None:
         if self._alarm is not None and not self._alarm.done():

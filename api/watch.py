@@ -7,21 +7,19 @@ waiter that may have missed something is *stale*, and heals with one read of the
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from api.feed import Feed
 from api.waiter import Hears, Waiter
-from common.events import StateChange, parse_event
+from common.events import StateChange, parse_message
 from common.keys import EVENTS_CHANNEL
 
 log = structlog.get_logger()
 
-#: Seconds of silence after which the server is asked whether it is there.
-SILENCE_SECONDS = 5.0
+#: Seconds between two tries to reach a store that is away: at first, and at most.
 RECONNECT_SECONDS = (0.1, 2.0)
 #: Seconds between two looks at the places of all jobs that wait, and at least between two jobs.
 PLACES_SECONDS, PLACE_SECONDS = 1.0, 0.005
@@ -44,13 +42,14 @@ class Watcher:
         try:
             yield waiter
         finally:
+            waiter.rest()
             self._waiters[job_id].discard(waiter)
             if not self._waiters[job_id]:
                 del self._waiters[job_id]
 
-    def watched(self, job_id: str) -> bool:
-        """Whether anybody here waits for the job."""
-        return job_id in self._waiters
+    def watched(self, job_id: str, but: Waiter | None = None) -> bool:
+        """Whether anybody here waits for the job, or anybody ``but`` this one."""
+        return any(waiter is not but for waiter in self._waiters.get(job_id, ()))
 
     def long_polls(self) -> int:
         """How many wait for an end and read no chunks."""
@@ -62,17 +61,15 @@ class Watcher:
         low, high = RECONNECT_SECONDS
         delay = low
         while True:
+            moves = self._moves
             try:
-                async with self._redis.pubsub() as channel:
-                    await channel.subscribe(EVENTS_CHANNEL)
-                    delay = low
-                    await self._read(channel)
+                await Feed(self._redis, EVENTS_CHANNEL, self._spoil_all, self._tell).hear()
             except RedisError as error:
                 log.warning("events are not heard", error=str(error))
             except Exception:  # every waiter lives by this loop
                 log.exception("events are not heard")
+            delay = low if self._moves != moves else min(high, delay * 2)
             await asyncio.sleep(delay)
-            delay = min(high, delay * 2)
 
     async def refresh_places(self) -> None:
         """While the queue moves, let those who show a place look again, one job after the other.
@@ -98,30 +95,17 @@ class Watcher:
             if any(waiter.shows_place for waiter in waiters)
         ]
 
-    async def _read(self, channel: Any) -> None:
-        asked = False
-        while True:
-            message = await channel.get_message(timeout=SILENCE_SECONDS)
-            if message is None:
-                if asked:
-                    raise RedisConnectionError("no answer to a ping")
-                await channel.ping()
-            asked = message is None
-            if message is not None and message["type"] == "subscribe":
-                self._spoil_all()
-            elif message is not None and message["type"] == "message":
-                self._tell(message["data"])
-
     def _tell(self, message: str) -> None:
         try:
-            event = parse_event(message)
+            events = parse_message(message)
         except (ValueError, KeyError, TypeError):
             log.warning("a foreign message on the events channel")
             return
-        if isinstance(event, StateChange):
-            self._moves += 1
-        for waiter in self._waiters.get(event.job_id, ()):
-            waiter.offer(event)
+        for event in events:
+            if isinstance(event, StateChange):
+                self._moves += 1
+            for waiter in self._waiters.get(event.job_id, ()):
+                waiter.offer(event)
 
     def _spoil_all(self) -> None:
         self._moves += 1

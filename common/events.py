@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Any
 
 from common.job import Job, JobStatus
 from common.logprobs import dump_logprobs, load_logprobs
@@ -49,18 +50,28 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """A job has moved to another status."""
+    """A job has moved to another status.
+
+    ``record`` is an ended job as a script returns it, field after value; empty where nobody was
+    known to wait for it.
+    """
 
     job_id: str
     status: JobStatus
     revision: int
+    record: tuple[str, ...] = ()
 
 
-def parse_event(message: str | bytes) -> Chunk | StateChange:
-    """Read one message of the events channel."""
+def parse_message(message: str | bytes) -> list[Chunk | StateChange]:
+    """Read a message of the events channel: one event, or what a step made in several slots."""
     raw = json.loads(message)
+    return [_event(one) for one in raw] if isinstance(raw, list) else [_event(raw)]
+
+
+def _event(raw: dict[str, Any]) -> Chunk | StateChange:
     if "status" in raw:
-        return StateChange(raw["id"], JobStatus(raw["status"]), raw["revision"])
+        record = tuple(raw.get("record", ()))
+        return StateChange(raw["id"], JobStatus(raw["status"]), raw["revision"], record)
     extras = raw.get("logprobs", ""), raw.get("lengths", "")
     return Chunk(raw["id"], raw["offset"], raw["tokens"], raw["text"], *extras)
 

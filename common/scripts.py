@@ -23,13 +23,13 @@ Argument = str | bytes | int | float
 
 #: The scripts, in the order of a job's life.
 NAMES = (
-    *("submit", "read", "claim", "beat", "append", "finish", "release", "cancel", "redrive"),
-    *("follow", "list", "erase"),
+    *("submit", "read", "claim", "beat", "append", "step", "finish", "release", "cancel"),
+    *("redrive", "follow", "list", "erase"),
     *("leave", "abandon"),
     *("batch_admit", "batch_begin", "batch_refuse", "batch_feed", "batch_commit", "batch_stop"),
     *("batch_lease", "batch_room"),
     *("expire", "rescue", "preempt", "orphans", "ring", "rate", "stream_count", "census"),
-    *("identify", "login", "session_open", "session_carry_on", "session_end"),
+    *("identify", "key_used", "login", "session_open", "session_carry_on", "session_end"),
     *("user_save", "user_delete"),
     *("hook_claim", "hook_done", "hook_sweep"),
     *("hook_send", "hook_replay", "hook_enable", "hook_rotate"),
@@ -107,13 +107,14 @@ class Scripts:
     def __init__(self, redis: "Redis", timed: Timed = nullcontext) -> None:
         self._redis = redis
         self._timed = timed
-        self._scripts: dict[str, Script] = {}
+        self._shas: dict[str, str] = {}  # not the scripts: they take a megabyte
 
     def load(self) -> None:
         """Send the scripts to the server. Raises redis.RedisError."""
-        self._scripts = load_scripts(shebang=supports_shebang(self._redis.info("server")))
-        for script in self._scripts.values():
+        scripts = load_scripts(shebang=supports_shebang(self._redis.info("server")))
+        for script in scripts.values():
             self._redis.script_load(script.text)
+        self._shas = {name: script.sha for name, script in scripts.items()}
 
     def __call__(self, name: str, *args: Argument) -> Any:
         """Run one script. Raises redis.RedisError."""
@@ -144,9 +145,9 @@ class Scripts:
             return pipe.execute(raise_on_error=False)
 
     def _sha(self, name: str) -> str:
-        if not self._scripts:
+        if not self._shas:
             self.load()
-        return self._scripts[name].sha
+        return self._shas[name]
 
 
 class AsyncScripts:
@@ -155,13 +156,14 @@ class AsyncScripts:
     def __init__(self, redis: "AsyncRedis", timed: Timed = nullcontext) -> None:
         self._redis = redis
         self._line = AutoPipeline(redis, timed)
-        self._scripts: dict[str, Script] = {}
+        self._shas: dict[str, str] = {}  # not the scripts: they take a megabyte
 
     async def load(self) -> None:
         """Send the scripts to the server. Raises redis.RedisError."""
-        self._scripts = load_scripts(shebang=supports_shebang(await self._redis.info("server")))
-        for script in self._scripts.values():
+        scripts = load_scripts(shebang=supports_shebang(await self._redis.info("server")))
+        for script in scripts.values():
             await self._redis.script_load(script.text)
+        self._shas = {name: script.sha for name, script in scripts.items()}
 
     async def __call__(self, name: str, *args: Argument) -> Any:
         """Run one script. Raises redis.RedisError."""
@@ -181,8 +183,8 @@ class AsyncScripts:
         return answers
 
     async def _send(self, calls: list[tuple[str, tuple[Argument, ...]]]) -> list[Any]:
-        if not self._scripts:
+        if not self._shas:
             await self.load()
         return await self._line.send(
-            [("EVALSHA", self._scripts[name].sha, 0, *args) for name, args in calls]
+            [("EVALSHA", self._shas[name], 0, *args) for name, args in calls]
         )

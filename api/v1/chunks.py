@@ -1,8 +1,10 @@
 """The streams of chat and completions: chunks of one choice, then ``[DONE]``."""
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Protocol
+from uuid import uuid4
 
 from api.follow import Ended, Follower, Lost, Moved, Told
 from api.stream import KEEPALIVE
@@ -35,8 +37,11 @@ class Shape(Protocol):
     def waiting(self) -> dict[str, Any]:
         """The choice beside a new place in the queue."""
 
+    def plain(self, text: str) -> dict[str, Any]:
+        """The choice that holds this text and nothing else."""
+
     def text(self, chunk: Chunk) -> dict[str, Any] | None:
-        """The choice that holds this text; None if there is nothing to show."""
+        """The choice of a chunk with log-probabilities; None if there is nothing to show."""
 
     def closing(self, reason: str) -> dict[str, Any]:
         """The choice that says why it ended."""
@@ -53,12 +58,14 @@ class ChatShape:
     def waiting(self) -> dict[str, Any]:
         return _delta({})
 
+    def plain(self, text: str) -> dict[str, Any]:
+        return _delta({"content": text})
+
     def text(self, chunk: Chunk) -> dict[str, Any] | None:
         shown = token_logprobs(load_logprobs(chunk.logprobs))
         if not chunk.text and not shown:
             return None
-        logprobs = {"content": shown, "refusal": None} if chunk.logprobs else None
-        return _delta({"content": chunk.text}, logprobs)
+        return _delta({"content": chunk.text}, {"content": shown, "refusal": None})
 
     def closing(self, reason: str) -> dict[str, Any]:
         return {**_delta({}), "finish_reason": reason}
@@ -78,12 +85,11 @@ class CompletionShape:
     def waiting(self) -> dict[str, Any]:
         return _text("")
 
+    def plain(self, text: str) -> dict[str, Any]:
+        return _text(text)
+
     def text(self, chunk: Chunk) -> dict[str, Any] | None:
-        if not chunk.text and not chunk.logprobs:
-            return None
-        logprobs = None
-        if chunk.logprobs:
-            logprobs = legacy_logprobs(load_logprobs(chunk.logprobs), self._characters)
+        logprobs = legacy_logprobs(load_logprobs(chunk.logprobs), self._characters)
         self._characters += len(chunk.text)
         return {**_text(chunk.text), "logprobs": logprobs}
 
@@ -112,14 +118,14 @@ class _Chunks:
             "model": model(job),
             "service_tier": tier_of(job),
         }
+        self._around = self._around_text()
 
     def frames(self, told: Told) -> list[bytes]:
         match told:
             case Moved(snapshot):
                 return self._place(queue_view(snapshot))
             case Chunk():
-                choice = self._shape.text(told)
-                return [self._frame(choice)] if choice else []
+                return self._text(told)
             case Ended(snapshot):
                 return self._end(snapshot.job)
             case Lost(code, message):
@@ -133,6 +139,19 @@ class _Chunks:
         choice = self._shape.waiting() if self._opened else self._shape.opening()
         self._opened = True
         return [self._frame(choice, **({"queue": queue} if queue else {}))]
+
+    def _text(self, chunk: Chunk) -> list[bytes]:
+        if chunk.logprobs:
+            choice = self._shape.text(chunk)
+            return [self._frame(choice)] if choice else []
+        before, after = self._around
+        return [before + json.dumps(chunk.text).encode() + after] if chunk.text else []
+
+    def _around_text(self) -> tuple[bytes, bytes]:
+        """What stands before and after a token's text: made once, since nothing else changes."""
+        mark = uuid4().hex
+        before, _, after = self._frame(self._shape.plain(mark)).partition(f'"{mark}"'.encode())
+        return before, after
 
     def _end(self, job: Job) -> list[bytes]:
         problem = problem_of(job)

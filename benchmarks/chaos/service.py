@@ -127,7 +127,11 @@ class Service:
 
     def _start(self, name: str, *module_and_role: str) -> Process:
         log = self._directory / f"{name}.log"
-        return Process(name, [sys.executable, "-m", *module_and_role], log, self._environment)
+        return Process(name, [*self._python(name), "-m", *module_and_role], log, self._environment)
+
+    def _python(self, name: str) -> list[str]:  # noqa: ARG002 - for those that take another
+        """What runs the process of this name."""
+        return [sys.executable]
 
     def _answers(self) -> bool:
         try:

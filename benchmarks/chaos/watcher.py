@@ -7,7 +7,7 @@ from threading import Event, Thread
 from redis import Redis
 from redis.exceptions import RedisError
 
-from common.events import Chunk, StateChange, parse_event
+from common.events import Chunk, StateChange, parse_message
 from common.job import JobStatus
 from common.keys import EVENTS_CHANNEL
 
@@ -51,7 +51,9 @@ class Watcher:
             while not self._stop.is_set():
                 message = channel.get_message(timeout=0.5)
                 if message is not None:
-                    self._note(parse_event(message["data"]), time.monotonic())
+                    now = time.monotonic()
+                    for event in parse_message(message["data"]):
+                        self._note(event, now)
 
     def _note(self, event: Chunk | StateChange, now: float) -> None:
         if isinstance(event, Chunk):

@@ -11,8 +11,9 @@ from dataclasses import asdict
 import uvloop
 
 from benchmarks.crowd.settings import CrowdBenchSettings
-from benchmarks.crowd.tally import Tally, delays, ends, percentile, tally
+from benchmarks.crowd.tally import Tally, delays, ends, tally
 from benchmarks.crowd.trial import Found, running, trial
+from benchmarks.percentile import percentile
 from benchmarks.rows import Row, save
 
 #: KB of gateway memory for each who waits.
@@ -72,7 +73,7 @@ def _mb(size: int) -> str:
 
 
 def _times(seconds: Sequence[float]) -> str:
-    p50, p99 = (1e3 * percentile(seconds, percent) for percent in (50, 99))
+    p50, p99 = (1e3 * percentile(seconds, part) for part in (0.5, 0.99))
     return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, {len(seconds)} times"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from common.events import Chunk, parse_event
+from common.events import Chunk, parse_message
 from common.keys import EVENTS_CHANNEL
 
 #: What the parent publishes when nothing more is to come.
@@ -29,11 +29,11 @@ def main(url: str, out: Path) -> None:
                 break
             if message["type"] != "message":
                 continue
-            event = parse_event(message["data"])
-            if isinstance(event, Chunk):
-                chunks.setdefault(event.job_id, {})[event.after] = now
-            elif event.status.terminal:
-                ends[event.job_id] = now
+            for event in parse_message(message["data"]):
+                if isinstance(event, Chunk):
+                    chunks.setdefault(event.job_id, {})[event.after] = now
+                elif event.status.terminal:
+                    ends[event.job_id] = now
     out.write_text(json.dumps({"chunks": chunks, "ends": ends}))
 
 

@@ -1,5 +1,6 @@
 """The stack: Valkey, gateway and one worker, asked over HTTP."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,10 +10,9 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from benchmarks.chaos.service import Service
+from benchmarks.stack.client import Client
 from benchmarks.stack.turns import Ask, Outcome, closed_loop, question
 from benchmarks.valkey import ValkeyServer
-
-_PATIENCE_SECONDS = 300.0
 
 
 class Stack:
@@ -51,8 +51,7 @@ def long_polling(service: Service, max_tokens: int) -> Ask:
 
     def ask(number: int) -> int:
         asked = body | {"prompt": question(number)}
-        answer = client.post("/generate", json=asked, headers={"Prefer": "wait=60"})
-        job = answer.raise_for_status().json()
+        job = json.loads(client.post("/generate", asked, {"Prefer": "wait=60"}))
         if job["status"] != "completed":
             raise RuntimeError(f"the job is {job['status']}")
         return int(job["result"]["tokens_used"])
@@ -62,12 +61,13 @@ def long_polling(service: Service, max_tokens: int) -> Ask:
 
 def streaming(service: Service, max_tokens: int) -> Ask:
     """``POST /v1/chat/completions`` that is read token by token."""
-    client = _client(service)
-    models = client.get("/v1/models").raise_for_status().json()["data"]
-    return chat_stream(client, models[0]["id"], max_tokens)
+    headers = {"Authorization": f"Bearer {service.token()}"}
+    models = httpx.get(f"{service.base_url}/v1/models", headers=headers, trust_env=False)
+    model = models.raise_for_status().json()["data"][0]["id"]
+    return chat_stream(_client(service), model, max_tokens)
 
 
-def chat_stream(client: httpx.Client, model: str, max_tokens: int) -> Ask:
+def chat_stream(client: Client, model: str, max_tokens: int) -> Ask:
     """A streamed chat completion of any server; the tokens are what it says it used."""
     body = {
         "model": model,
@@ -79,8 +79,7 @@ def chat_stream(client: httpx.Client, model: str, max_tokens: int) -> Ask:
 
     def ask(number: int) -> int:
         asked = body | {"messages": [{"role": "user", "content": question(number)}]}
-        with client.stream("POST", "/v1/chat/completions", json=asked) as answer:
-            return tokens_used(b"".join(answer.raise_for_status().iter_raw()))
+        return tokens_used(client.post("/v1/chat/completions", asked))
 
     return ask
 
@@ -93,10 +92,6 @@ def tokens_used(stream: bytes) -> int:
     return int(after.lstrip().partition(b",")[0].rstrip(b"} \n"))
 
 
-def _client(service: Service) -> httpx.Client:
-    return httpx.Client(
-        base_url=service.base_url,
-        headers={"Authorization": f"Bearer {service.token()}"},
-        trust_env=False,
-        timeout=_PATIENCE_SECONDS,
-    )
+def _client(service: Service) -> Client:
+    port = int(service.base_url.rpartition(":")[2])
+    return Client(port, {"Authorization": f"Bearer {service.token()}"})

@@ -1,5 +1,6 @@
 """Other servers of the same weights: ``transformers serve``, and a naive one."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import httpx
 from benchmarks.chaos.service import ROOT
 from benchmarks.chaos.settings import inherited
 from benchmarks.processes import Process
+from benchmarks.stack.client import Client
 from benchmarks.stack.ours import chat_stream
 from benchmarks.stack.turns import Ask, Outcome, closed_loop, question
 from benchmarks.waiting import wait_until
@@ -53,8 +55,8 @@ def transformers_serve(
     ]
     command += ["--device", "cpu", "--dtype", _DTYPE, "--host", "127.0.0.1"]
     command += ["--continuous-batching", *_BLOCKS] if batching else []
-    with served(command, port, "/health", log) as (process, client):
-        yield Peer(process, chat_stream(client, str(model), max_tokens))
+    with served(command, port, "/health", log) as process:
+        yield Peer(process, chat_stream(Client(port), str(model), max_tokens))
 
 
 @contextmanager
@@ -64,8 +66,8 @@ def naive(model: Path, max_tokens: int, log: Path) -> Iterator[Peer]:
     command = [sys.executable, "-m", "uvicorn", "--factory", "benchmarks.stack.naive:create_app"]
     command += ["--port", str(port), "--no-access-log", "--log-level", "warning"]
     model_settings = {"NAIVE_MODEL": str(model), "NAIVE_DTYPE": _DTYPE}
-    with served(command, port, "/openapi.json", log, model_settings) as (process, client):
-        yield Peer(process, partial(_ask_naive, client, max_tokens))
+    with served(command, port, "/openapi.json", log, model_settings) as process:
+        yield Peer(process, partial(_ask_naive, Client(port), max_tokens))
 
 
 @contextmanager
@@ -75,31 +77,28 @@ def served(
     health: str,
     log: Path,
     settings: Mapping[str, str] | None = None,
-) -> Iterator[tuple[Process, httpx.Client]]:
+) -> Iterator[Process]:
     """A program that serves on ``port``, once it answers ``health``."""
     offline = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     environment = {**inherited(), **offline, **(settings or {})}
     process = Process("peer", command, log, environment)
-    url = f"http://127.0.0.1:{port}"
-    # llama-server closes now and then a connection that it said it would keep.
-    once = {"Connection": "close"}
-    with httpx.Client(base_url=url, trust_env=False, timeout=300, headers=once) as client:
-        try:
-            wait_until(partial(_answers, process, client, health), _START_SECONDS, "an answer")
-            yield process, client
-        finally:
-            process.kill()
+    url = f"http://127.0.0.1:{port}{health}"
+    try:
+        wait_until(partial(_answers, process, url), _START_SECONDS, "an answer")
+        yield process
+    finally:
+        process.kill()
 
 
-def _answers(process: Process, client: httpx.Client, health: str) -> bool:
+def _answers(process: Process, url: str) -> bool:
     if process.returncode is not None:
         raise RuntimeError(f"the server has ended: {process.output()[-500:]}")
     try:
-        return client.get(health).is_success
+        return httpx.get(url, trust_env=False).is_success
     except httpx.TransportError:
         return False
 
 
-def _ask_naive(client: httpx.Client, max_tokens: int, number: int) -> int:
+def _ask_naive(client: Client, max_tokens: int, number: int) -> int:
     body = {"prompt": question(number), "max_tokens": max_tokens}
-    return int(client.post("/generate", json=body).raise_for_status().json()["tokens_used"])
+    return int(json.loads(client.post("/generate", body))["tokens_used"])

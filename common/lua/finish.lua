@@ -12,8 +12,9 @@ if TERMINAL[job.status] and job.finished_by == token then
 end
 if job.status ~= 'in_progress' or job.token ~= token then return { 'lost', 0 } end
 
-local chunk = chunk_from(3)
-local stored = append_chunk(id, job, chunk, now)
+local chunk, events = chunk_from(3), {}
+local stored = append_chunk(id, job, chunk, now, events)
+tell(events)
 if stored ~= chunk.offset + chunk.count then return { 'resend', stored } end
 
 local fields = { 'finished_by', token }

@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 from redis.client import PubSub
 
+from common.events import parse_message
 from common.keys import EVENTS_CHANNEL
 from common.scripts import Scripts
 from tests.support.desk import Desk
@@ -101,6 +102,25 @@ def test_tokens_of_followed_jobs_go_at_once_and_all_slots_together(desk: Desk) -
     assert len(trips) == 1
 
 
+def test_what_all_slots_made_in_a_step_is_told_in_one_message(desk: Desk, channel: PubSub) -> None:
+    # Given two jobs that are followed, and between them one that was taken away
+    jobs = [desk.submit() for _ in range(3)]
+    for job_id in jobs:
+        desk.scripts("follow", job_id)
+    leases = [lease_of(desk, job_id) for job_id in jobs]
+    desk.scripts("cancel", jobs[1], "", "nonce")
+    messages(channel)
+    # When each makes a token
+    add(leases)
+    Writer(desk.scripts, lambda: leases).flush()
+    # Then the tokens of both are told at once, and the third worker thread hears that it is over
+    (message,) = messages(channel)
+    assert [event["id"] for event in json.loads(message)] == [jobs[0], jobs[2]]
+    assert [event.job_id for event in parse_message(message)] == [jobs[0], jobs[2]]
+    assert [lease.lost for lease in leases] == [False, True, False]
+    assert [desk.read(job_id).tokens for job_id in jobs] == [1, 0, 1]
+
+
 def test_a_worker_learns_in_its_next_append_that_a_job_is_followed(desk: Desk) -> None:
     # Given a job that runs unfollowed
     job_id = desk.submit()
@@ -133,6 +153,14 @@ def test_tokens_that_nobody_follows_are_stored_without_a_call(desk: Desk) -> Non
         wait_until(lambda: desk.read(job_id).tokens == 2)
     finally:
         writer.stop()
+
+
+def messages(channel: PubSub) -> list[str]:
+    """What was published so far."""
+    found = []
+    while (message := channel.get_message(timeout=0.01)) is not None:
+        found.append(message["data"])
+    return found
 
 
 def lease_of(desk: Desk, job_id: str) -> Lease:

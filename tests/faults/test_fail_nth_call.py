@@ -11,7 +11,7 @@ from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
 from redis.client import PubSub
 
-from common.events import Chunk, StateChange, parse_event
+from common.events import Chunk, StateChange, parse_message
 from common.job import Job, JobStatus
 from common.keys import EVENTS_CHANNEL
 from common.sampling import FinishReason, Sampling
@@ -40,7 +40,7 @@ class Worker:
     def __init__(self, redis: Redis, desk: Desk, *, fresh: bool) -> None:
         self._scripts = Scripts(redis)
         if not fresh:
-            self._scripts._scripts = desk.scripts._scripts
+            self._scripts._shas = desk.scripts._shas
         self._ledger = Ledger(self._scripts, "worker", LEASE_MS)
 
     def attempt(self, job_id: str) -> None:
@@ -105,7 +105,7 @@ def run_with(
 def heard(channel: PubSub) -> list[Any]:
     events = []
     while (message := channel.get_message(timeout=0.01)) is not None:
-        events.append(parse_event(message["data"]))
+        events += parse_message(message["data"])
     return events
 
 

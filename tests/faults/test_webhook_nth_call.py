@@ -35,7 +35,7 @@ class Receiver(Egress):
 
 def worker(redis: Redis, loaded: Scripts, name: str, receiver: Receiver) -> Deliverer:
     scripts = Scripts(redis)
-    scripts._scripts = loaded._scripts  # the server has them: loading is not what is tested
+    scripts._shas = loaded._shas  # the server has them: loading is not what is tested
     ledger = DeliveryLedger(
         scripts, name, timeout_seconds=1, lane_limit=LANE_LIMIT, patience_seconds=100
     )

@@ -7,6 +7,7 @@ from threading import Barrier
 
 import pytest
 
+from benchmarks.stack.client import answer_body
 from benchmarks.stack.ours import tokens_used
 from benchmarks.stack.turns import (
     Outcome,
@@ -88,3 +89,33 @@ def test_the_tokens_of_a_stream_are_those_of_its_last_usage(tail: bytes) -> None
 def test_a_stream_without_usage_is_an_error() -> None:
     with pytest.raises(ValueError, match="without usage"):
         tokens_used(b"data: [DONE]")
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", b"{}"),
+        (CHUNKED + b"5\r\ndata:\r\n3\r\n{}\n\r\n0\r\n\r\n", b"data:{}\n"),
+    ],
+    ids=["whole", "in chunks"],
+)
+def test_an_answer_is_read_as_it_was_sent(answer: bytes, body: bytes) -> None:
+    assert answer_body(answer) == body
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 503 Service Unavailable\r\n\r\n",
+        CHUNKED + b"5\r\nda",
+        CHUNKED + b"5\r\ndata:\r\n",
+    ],
+    ids=["nothing", "a refusal", "half a chunk", "no last chunk"],
+)
+def test_what_is_no_whole_answer_is_an_error(answer: bytes) -> None:
+    with pytest.raises(RuntimeError):
+        answer_body(answer)

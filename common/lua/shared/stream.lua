@@ -35,9 +35,10 @@ local function running_job(id)
   return job
 end
 
--- Append a chunk to the stream if it is the next one, and publish it if somebody follows the job.
--- Returns the tokens stored; the caller compares them with what it has.
-local function append_chunk(id, job, chunk, now)
+-- Append a chunk to the stream if it is the next one, and put what is to be told of it last in
+-- ``events`` if somebody follows the job. Returns the tokens stored; the caller compares them with
+-- what it has.
+local function append_chunk(id, job, chunk, now, events)
   local stored = number_of(job, 'tokens')
   if chunk.count == 0 or chunk.offset ~= stored then return stored end
   local after = int(stored + chunk.count)
@@ -55,9 +56,15 @@ local function append_chunk(id, job, chunk, now)
     local event = { id = id, offset = stored, tokens = chunk.count, text = chunk.text,
       lengths = chunk.lengths }
     if chunk.logprobs ~= '' then event.logprobs = chunk.logprobs end
-    redis.call('PUBLISH', 'events', cjson.encode(event))
+    events[#events + 1] = event
   end
   return tonumber(after)
+end
+
+-- Tell of what was appended in one message: an event, or a list of several.
+local function tell(events)
+  if #events == 0 then return end
+  redis.call('PUBLISH', 'events', cjson.encode(#events == 1 and events[1] or events))
 end
 
 -- ARGV[from ..]: offset, count, text, ids, lengths, logprob_sum, decode_ms, logprobs.
@@ -67,4 +74,13 @@ local function chunk_from(from)
     ids = ARGV[from + 3], lengths = ARGV[from + 4], logprob_sum = ARGV[from + 5],
     decode_ms = tonumber(ARGV[from + 6]), logprobs = ARGV[from + 7] or '',
   }
+end
+
+-- ARGV[at ..]: id, token, a chunk. Stores the chunk of a running job; append's answer.
+local function append_at(at, now, events)
+  local id = ARGV[at]
+  local job = running_job(id)
+  if job.status ~= 'in_progress' or job.token ~= ARGV[at + 1] then return { 'lost', 0 } end
+  local stored = append_chunk(id, job, chunk_from(at + 2), now, events)
+  return { 'ok', stored, job.followed and 'followed' or nil }
 end
