@@ -42,7 +42,8 @@ class Lane:
 
     @classmethod
     def of(cls, router: APIRouter, model: type[BaseModel]) -> "Lane":
-        """The one route of ``router``."""
+        """The one route of ``router``; no first request waits for its model's validator."""
+        model.model_rebuild()
         (route,) = (one for one in router.routes if isinstance(one, APIRoute))
         return cls(route, model)
 

@@ -1,5 +1,6 @@
 """From a checked body to an accepted job's answer: what /generate and /explain share."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
@@ -9,56 +10,17 @@ from starlette.responses import JSONResponse, Response
 from structlog.contextvars import bind_contextvars
 
 from api.deps import Caller
-from api.guard.problems import PromptRefused
 from api.jobs import Submitted
 from api.leaving import ClientLeft, while_connected
-from api.limits import TooManyTokens
-from api.problems import (
-    BadRequest,
-    BodyTooLarge,
-    BudgetExceeded,
-    DeadlineUnmeetable,
-    InvalidJson,
-    InvalidRequest,
-    JobEnded,
-    KeyReused,
-    ModelUnavailable,
-    QueueFull,
-    RateLimited,
-    RedisUnavailable,
-    StoreFull,
-    TooManyJobs,
-    Unauthorized,
-    UnsupportedMediaType,
-)
+from api.problems import JobEnded
 from api.requests.job import JobRequest
 from api.state import State
-from api.submission import Submission
+from api.submission import Submission, work_of
 from api.views import Snapshot, job_view
+from api.waiter import Waiter
 from common.job import OnDisconnect
 
 log = structlog.get_logger()
-
-#: What a submit may be refused with.
-REFUSALS = (
-    BadRequest,
-    InvalidJson,
-    Unauthorized,
-    BudgetExceeded,
-    BodyTooLarge,
-    UnsupportedMediaType,
-    InvalidRequest,
-    PromptRefused,
-    KeyReused,
-    RateLimited,
-    TooManyJobs,
-    TooManyTokens,
-    QueueFull,
-    DeadlineUnmeetable,
-    ModelUnavailable,
-    RedisUnavailable,
-    StoreFull,
-)
 
 
 async def take_in(
@@ -72,17 +34,34 @@ async def take_in(
     prompt = body.to_prompt(state.fence)
     tokens = await state.counter.count(prompt, body.prompt_field)
     submission = Submission(
-        caller.principal, body.job_kind, body, prompt, tokens, caller.origin, job_id
+        caller.principal,
+        body.job_kind,
+        body,
+        work_of(body, prompt),
+        tokens,
+        caller.origin,
+        job_id,
+        awaited=caller.wait is not None,
     )
-    submitted = await state.jobs.submit(submission)
-    known = submitted.replayed and job_id is not None
-    return await answer(request, state, submitted, caller.wait, 200 if known else 202)
+    with state.jobs.expecting(submission.id) if submission.awaited else nullcontext() as ear:
+        submitted = await state.jobs.submit(submission)
+        known = submitted.replayed and job_id is not None
+        mine = ear if submitted.snapshot.job.id == submission.id else None
+        return await answer(request, state, submitted, caller.wait, 200 if known else 202, mine)
 
 
 async def answer(
-    request: Request, state: State, submitted: Submitted, wait: int | None, unfinished: int = 202
+    request: Request,
+    state: State,
+    submitted: Submitted,
+    wait: int | None,
+    unfinished: int = 202,
+    ear: Waiter | None = None,
 ) -> Response:
-    """The job's answer, held back up to ``wait`` seconds: 200 if it has ended by then."""
+    """The job's answer, held back up to ``wait`` seconds: 200 if it has ended by then.
+
+    ``ear`` has listened to the job since before it was there.
+    """
     snapshot, headers = submitted.snapshot, submitted.headers
     bind_contextvars(job_id=snapshot.job.id)
     headers["Location"] = f"/jobs/{snapshot.job.id}"
@@ -92,7 +71,7 @@ async def answer(
         return job_response(snapshot, unfinished, headers)
     headers["Preference-Applied"] = f"wait={wait}"
     if not snapshot.job.status.terminal:
-        snapshot = await hold(request, state, Held.of(snapshot), wait)
+        snapshot = await hold(request, state, Held.of(snapshot), wait, ear)
     status = 200 if snapshot.job.status.terminal else unfinished
     return job_response(snapshot, status, headers)
 
@@ -126,21 +105,23 @@ class Held:
         return cls(job.user, job.id, job.on_disconnect)
 
 
-async def hold(request: Request, state: State, held: Held, seconds: int) -> Snapshot:
+async def hold(
+    request: Request, state: State, held: Held, seconds: int, ear: Waiter | None = None
+) -> Snapshot:
     """The job once it has ended, or as it is then. Raises ClientLeft."""
     try:
         return await while_connected(
-            request.scope, request.receive, state.jobs.wait(held.user, held.job_id, seconds)
+            request.scope, request.receive, state.jobs.wait(held.user, held.job_id, seconds, ear)
         )
     except ClientLeft:
-        await abandon(state, held)
+        await abandon(state, held, ear)
         raise
 
 
-async def abandon(state: State, held: Held) -> None:
-    """A client left: cancel the job, if it wants that and nobody else here waits for it."""
+async def abandon(state: State, held: Held, ear: Waiter | None = None) -> None:
+    """A client (its ``ear``) left: cancel the job, if it wants that and nobody else waits here."""
     wants_cancel = held.on_disconnect is OnDisconnect.CANCEL
-    if wants_cancel and not state.watcher.watched(held.job_id):
+    if wants_cancel and not state.watcher.watched(held.job_id, ear):
         try:
             await state.jobs.cancel(held.user, held.job_id)
         except JobEnded:

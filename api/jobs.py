@@ -3,7 +3,8 @@
 import asyncio
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -21,12 +22,11 @@ from api.submission import Submission, check_timeout, submit_arguments
 from api.traces import submitted
 from api.verdicts import Verdict, raise_refusal
 from api.views import Snapshot
-from api.waiter import Hears
+from api.waiter import Hears, Waiter
 from api.watch import Watcher
 from api.webhooks.destination import check_destination
 from common import keys
-from common.events import Chunk, parse_entry
-from common.job import new_job_id
+from common.events import Chunk, StateChange, parse_entry
 from common.logs import SPEECH
 from common.scripts import AsyncScripts
 from common.tracing import Tracing
@@ -75,8 +75,7 @@ class Jobs:
         await self.check(submission)
         if await self._memory.is_short():
             raise StoreFull("The job store takes nothing new until results expire.", retry_after=60)
-        known_id = submission.job_id is not None
-        job_id = submission.job_id or new_job_id()
+        known_id, job_id = submission.job_id is not None, submission.id
         with submitted(self._tracing, submission, job_id) as told:
             arguments = submit_arguments(told, job_id, self._settings)
             verdict = Verdict(*await self._scripts("submit", *arguments))
@@ -113,12 +112,24 @@ class Jobs:
         seen = await self._scripts.pipeline([("read", (job_id,)) for job_id in job_ids])
         return [_owned(one, user) for one in seen if one[0]]
 
-    async def wait(self, user: str, job_id: str, seconds: float) -> Snapshot:
-        """The job once it has ended, or as it is after so many seconds. Raises as ``get``."""
+    @contextmanager
+    def expecting(self, job_id: str) -> Iterator[Waiter]:
+        """An ear on a job that is not there yet: it need not look whether the job has ended."""
+        with self._watcher.watch(job_id, Hears.ENDS) as waiter:
+            waiter.settle()
+            yield waiter
+
+    async def wait(
+        self, user: str, job_id: str, seconds: float, ear: Waiter | None = None
+    ) -> Snapshot:
+        """The job once it has ended, or as it is after so many seconds. Raises as ``get``.
+
+        ``ear`` has listened to the job since before it was there.
+        """
         _check_id(job_id)
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        with self._watcher.watch(job_id, Hears.ENDS) as waiter:
+        with nullcontext(ear) if ear else self._watcher.watch(job_id, Hears.ENDS) as waiter:
             while True:
                 left = until - loop.time()
                 if waiter.stale or left <= 0:
@@ -128,7 +139,9 @@ class Jobs:
                     if snapshot.job.status.terminal or left <= 0:
                         return snapshot
                     del seen, snapshot  # thousands may wait here for long
-                if await waiter.heard(left):
+                for event in await waiter.heard(left):
+                    if isinstance(event, StateChange) and event.record:
+                        return Seen(Snapshot.told(event.record), "").by(user)
                     waiter.spoil()
 
     async def follow(self, job_id: str) -> None:
@@ -144,11 +157,14 @@ class Jobs:
         read = cast("list[tuple[str, dict[str, str]]]", entries)
         return snapshot, [_chunk_after(job_id, name, fields, offset) for name, fields in read]
 
-    async def cancel(self, user: str, job_id: str) -> Snapshot:
-        """End an unfinished job; the job as it then is. Raises JobEnded, and as ``get``."""
+    async def cancel(self, user: str, job_id: str, nonce: str = "") -> Snapshot:
+        """End an unfinished job; the job as it then is. Raises JobEnded, and as ``get``.
+
+        The same ``nonce`` ends it once and has the same answer again.
+        """
         _check_id(job_id)
         answer, seen = await self._scripts.pipeline(
-            [("cancel", (job_id, user, uuid.uuid4().hex)), ("read", (job_id,))]
+            [("cancel", (job_id, user, nonce or uuid.uuid4().hex)), ("read", (job_id,))]
         )
         snapshot = _owned(seen, user)
         if answer[0] == "ended":

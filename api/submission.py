@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from api.admission import class_limit
@@ -14,7 +14,7 @@ from api.problems import InvalidRequest
 from api.requests.job import JobRequest
 from api.settings import ApiSettings
 from common import keys
-from common.job import RECORD_VERSION, JobKind, Work
+from common.job import RECORD_VERSION, JobKind, Work, new_job_id
 from common.prompt import Prompt
 from common.queues import MAY_PREEMPT
 from common.sampling import ResponseFormat, Sampling
@@ -46,6 +46,7 @@ class Call:
     waiter: str
     retry: int
     answerable: bool
+    streams: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +56,39 @@ class Submission:
     principal: Principal
     kind: JobKind
     request: JobRequest
-    prompt: Prompt
+    work: Work
     prompt_tokens: int
     origin: Origin
     job_id: str | None = None  #: chosen by the client
     call: Call | None = None
+    #: Somebody waits for the end: it is told with the whole record, which nobody has to read then.
+    awaited: bool = False
+    fresh_id: str = field(default_factory=new_job_id)
 
     @property
-    def work(self) -> Work:
-        """What the engine will be asked for."""
-        request = self.request
-        sampling = Sampling(
-            max_tokens=request.max_tokens,
-            temperature=request.temperature,
-            top_p=request.top_p,
-            top_k=request.top_k,
-            stop=tuple(request.stop or ()),
-            seed=request.seed,
-            logprobs=request.logprobs,
-            response_format=cast("ResponseFormat | None", request.response_format),
-        )
-        return Work(self.prompt, sampling)
+    def id(self) -> str:
+        """The job's, if it becomes one of its own."""
+        return self.job_id or self.fresh_id
+
+    @property
+    def prompt(self) -> Prompt:
+        """What is asked."""
+        return self.work.prompt
+
+
+def work_of(request: JobRequest, prompt: Prompt) -> Work:
+    """What the engine will be asked for."""
+    sampling = Sampling(
+        max_tokens=request.max_tokens,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        top_k=request.top_k,
+        stop=tuple(request.stop or ()),
+        seed=request.seed,
+        logprobs=request.logprobs,
+        response_format=cast("ResponseFormat | None", request.response_format),
+    )
+    return Work(prompt, sampling)
 
 
 def submit_arguments(submission: Submission, job_id: str, settings: ApiSettings) -> list[Argument]:
@@ -162,6 +175,7 @@ def record_fields(submission: Submission, settings: ApiSettings) -> dict[str, Ar
         "metadata": json.dumps(request.metadata) if request.metadata else "",
         "webhook": request.record_webhook(),
         **request.view_fields(),
+        "awaited": "1" if submission.awaited else "",
         "prices": frozen_prices(settings.model_prices, settings.price_per_1k_tokens),
     }
     return {name: value for name, value in fields.items() if value != ""}

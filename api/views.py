@@ -39,6 +39,11 @@ class Snapshot:
         return cls(job, ahead, Pace(int(mean_ms), int(slots)), int(start_in_ms))
 
     @classmethod
+    def told(cls, record: Sequence[str]) -> "Snapshot":
+        """Of the ended job whose record went with the news of its end."""
+        return cls(Job.from_hash(pairs(record)), -1, Pace(0, 0))
+
+    @classmethod
     def created(cls, submission: Submission, verdict: Verdict) -> "Snapshot":
         """Of the job that the submit script has just made: what a read would say, unread."""
         request, origin = submission.request, submission.origin

@@ -22,7 +22,7 @@ from redis import Redis
 from api.auth import Principal
 from api.requests.generate import GenerateRequest
 from api.settings import ApiSettings
-from api.submission import Call, Origin, Submission, submit_arguments
+from api.submission import Call, Origin, Submission, submit_arguments, work_of
 from benchmarks.pairs import Ratio, ratio
 from benchmarks.rows import Row, save
 from benchmarks.valkey import ValkeyServer
@@ -81,7 +81,7 @@ class Line:
             principal=Principal(f"user{self._count % self._users}", 0),
             kind=JobKind.GENERATE,
             request=request,
-            prompt=Prompt(text=PROMPT),
+            work=work_of(request, Prompt(text=PROMPT)),
             prompt_tokens=50,
             origin=Origin(
                 f"req_{uuid.uuid4().hex}", idempotency_key=job_id if self._keys else None

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -224,6 +224,6 @@ def new_job_id(prefix: str = "job_") -> str:
     return prefix + "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
-def pairs(flat: list[str]) -> dict[str, str]:
+def pairs(flat: Sequence[str]) -> dict[str, str]:
     """A hash as a script returns it, field after value, as a mapping."""
     return dict(zip(flat[::2], flat[1::2], strict=True))

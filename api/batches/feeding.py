@@ -14,7 +14,7 @@ from api.explain.fence import Fence
 from api.problems import InvalidRequest, ModelUnavailable, Problem
 from api.requests.job import JobRequest
 from api.settings import ApiSettings
-from api.submission import Origin, Submission, record_fields, tokens_at_most
+from api.submission import Origin, Submission, record_fields, tokens_at_most, work_of
 from common.job import RECORD_VERSION, Work
 from common.prompt import Prompt
 from common.sampling import Sampling
@@ -60,7 +60,7 @@ class LineMaker:
             principal=Principal(batch.user, 0),
             kind=batch.kind,
             request=request,
-            prompt=prompt,
+            work=work_of(request, prompt),
             prompt_tokens=tokens,
             origin=Origin(batch.request_id, batch.traceparent),
         )

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.batches.views import BatchErrorBody
 from api.requests.job import MetadataKey, MetadataValue
-from api.schemas import LIMITS, Body
+from api.schemas import LIMITS, Body, Shape
 
 
 class OutputExpiry(Body):
@@ -46,18 +46,18 @@ class BatchCreateBody(Body):
     output_expires_after: OutputExpiry | None = None
 
 
-class ErrorsBody(BaseModel):
+class ErrorsBody(Shape):
     object: Literal["list"]
     data: list[BatchErrorBody]
 
 
-class OpenAICountsBody(BaseModel):
+class OpenAICountsBody(Shape):
     total: int
     completed: int
     failed: int
 
 
-class OpenAIBatchBody(BaseModel):
+class OpenAIBatchBody(Shape):
     """OpenAI's Batch. Times are Unix seconds, null for what has not happened."""
 
     id: str
@@ -83,7 +83,7 @@ class OpenAIBatchBody(BaseModel):
     metadata: dict[str, str] | None
 
 
-class OpenAIBatchListBody(BaseModel):
+class OpenAIBatchListBody(Shape):
     object: Literal["list"]
     data: list[OpenAIBatchBody]
     first_id: str | None

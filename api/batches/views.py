@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.batches.batch import Batch, BatchStatus
+from api.schemas import Shape
 from api.views import iso
 from common.job import JobKind
 from common.queues import Priority
@@ -23,20 +24,20 @@ ShownStatus = Literal[
 ]
 
 
-class CountsBody(BaseModel):
+class CountsBody(Shape):
     total: int = Field(description="0 while the input is validated")
     completed: int
     failed: int = Field(description="Refused, failed or expired")
     cancelled: int
 
 
-class BatchUsageBody(BaseModel):
+class BatchUsageBody(Shape):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
 
 
-class BatchUrlsBody(BaseModel):
+class BatchUrlsBody(Shape):
     self: str
     events: str
     cancel: str
@@ -44,14 +45,14 @@ class BatchUrlsBody(BaseModel):
     errors: str | None
 
 
-class BatchErrorBody(BaseModel):
+class BatchErrorBody(Shape):
     code: str
     message: str
     param: str | None
     line: int | None
 
 
-class BatchSummaryBody(BaseModel):
+class BatchSummaryBody(Shape):
     """A batch. Times are ISO 8601 in UTC, null for what has not happened."""
 
     id: str
@@ -76,7 +77,7 @@ class BatchBody(BatchSummaryBody):
     jobs: list[str] = Field(description="The job of each request, in their order")
 
 
-class BatchListBody(BaseModel):
+class BatchListBody(Shape):
     object: Literal["list"]
     data: list[BatchSummaryBody]
     first_id: str | None

@@ -16,7 +16,7 @@ from api.jobs import Submitted
 from api.leaving import ClientLeft, while_connected
 from api.problems import InvalidRequest, NotSupported
 from api.state import State
-from api.submission import Call, Submission
+from api.submission import Call, Submission, work_of
 from api.v1.asked import ViewRequest
 from api.v1.problems import ContextLengthExceeded, InvalidParameter
 from api.views import Snapshot
@@ -62,7 +62,8 @@ def call_of(request: Request, state: State, *, streams: bool) -> Call:
     """The client as a waiter. The SDK says which try this is, and never retries a stream."""
     said = request.headers.get("x-stainless-retry-count", "")
     retry = int(said) if said.isdecimal() and len(said) < 6 else None  # noqa: PLR2004
-    return Call(state.presence.waiter(), retry or 0, answerable=retry is not None and not streams)
+    answerable = retry is not None and not streams
+    return Call(state.presence.waiter(), retry or 0, answerable, streams)
 
 
 async def accept(
@@ -85,11 +86,12 @@ async def accept(
         principal=caller.principal,
         kind=body.job_kind,
         request=body,
-        prompt=prompt,
+        work=work_of(body, prompt),
         prompt_tokens=tokens,
         origin=caller.origin,
         job_id=new_job_id(PREFIXES[body.api]),
         call=call,
+        awaited=call is not None and not call.streams,
     )
     submitted = await _submit(state, submission)
     bind_contextvars(job_id=submitted.snapshot.job.id)

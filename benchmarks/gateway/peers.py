@@ -32,12 +32,12 @@ class Body(BaseModel):
 
 def create_noop() -> FastAPI:
     """Answer at once with nothing done."""
-    return _noop(_user_of(PeerSettings().jwt_secret))
+    return _noop(user_of(PeerSettings().jwt_secret))
 
 
 def create_leanest() -> FastAPI:
     """The same with nothing in a thread."""
-    user = _user_of(PeerSettings().jwt_secret)
+    user = user_of(PeerSettings().jwt_secret)
 
     async def user_at_once(authorization: Annotated[str, Header()]) -> str:
         return str(user(authorization))
@@ -58,7 +58,7 @@ def _noop(user: Any) -> FastAPI:
 def create_usual() -> FastAPI:
     """Hand the job to Celery's own publisher."""
     app, settings = FastAPI(), PeerSettings()
-    user = _user_of(settings.jwt_secret)
+    user = user_of(settings.jwt_secret)
     celery = Celery("usual", broker=settings.redis_url, set_as_current=False)
     celery.conf.update(task_ignore_result=True, task_default_queue="usual")
 
@@ -75,7 +75,7 @@ def create_usual() -> FastAPI:
     return app
 
 
-def _user_of(secret: str) -> Any:
+def user_of(secret: str) -> Any:
     def user(authorization: Annotated[str, Header()]) -> str:
         try:
             claims = jwt.decode(

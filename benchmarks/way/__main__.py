@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,7 +28,10 @@ OURS = "caravan"
 #: Milliseconds at most.
 MOST_P50, MOST_P99, MOST_TOKEN_P50 = 15.0, 50.0, 5.0
 #: The part of a peer's overhead, at most.
-MOST_OF = {"celery": 1 / 3}
+MOST_OF = {"stock Celery": 1 / 3}
+#: The shortest and the longest job, in parts of the usual one. Jobs of one length fall into step:
+#: all clients would ask at the same moment, and wait for each other instead of for the way.
+SHORTEST, LONGEST = 0.5, 1.5
 
 #: Overheads in seconds by service, a list for each turn.
 Turns = Mapping[str, list[list[float]]]
@@ -41,14 +45,14 @@ class WayBenchSettings(BaseSettings):
     rounds: int = Field(10, ge=1)
     jobs: int = Field(60, ge=3, description="of a turn")
     concurrency: int = Field(3, ge=1)
-    tokens: int = Field(10, ge=1, description="of a job")
+    tokens: int = Field(10, ge=1, description="of the usual job")
     tokens_per_second: float = Field(200, gt=0, description="of a slot")
     stream_tokens: int = Field(400, ge=1, description="of a stream whose delays are measured")
     streams: int = Field(6, ge=1, description="how many, CONCURRENCY at a time")
 
     @property
     def work_seconds(self) -> float:
-        """What a job of ours takes, and one of the others."""
+        """What the usual job takes."""
         return self.tokens / self.tokens_per_second
 
 
@@ -75,8 +79,8 @@ def _measure(
     path, per_second = directory / "stamps", settings.tokens_per_second
     with running_service(directory, path, per_second) as service:
         token = service.token()
-        ask = ours(service.base_url, token, settings.tokens, Stamps(path))
-        with running_peers(directory, service.valkey, settings.work_seconds) as peers:
+        ask = ours(service.base_url, token, per_second, Stamps(path))
+        with running_peers(directory, service.valkey) as peers:
             answered = _in_turn({OURS: ask, **peers}, settings)
         streams = read_streams(
             *(service.base_url, token, settings.stream_tokens),
@@ -91,18 +95,28 @@ def _measure(
 
 
 def _in_turn(
-    asks: Mapping[str, Callable[[], str | float]], settings: WayBenchSettings
+    asks: Mapping[str, Callable[[float], str | float]], settings: WayBenchSettings
 ) -> dict[str, list[list[str | float]]]:
-    """What each answered, a list for each turn; the first round warms up and is left out."""
+    """What each answered, a list for each turn; the first round warms up and is left out.
+
+    All are asked for the same jobs in each round.
+    """
     answered: dict[str, list[list[str | float]]] = {name: [] for name in asks}
     with ThreadPoolExecutor(settings.concurrency) as clients:
         for turn in range(settings.rounds + 1):
+            lengths = _lengths(settings, turn)
             for name, ask in asks.items():
-                asked = [clients.submit(ask) for _ in range(settings.jobs)]
+                asked = [clients.submit(ask, seconds) for seconds in lengths]
                 found = [future.result() for future in asked]
                 if turn:
                     answered[name].append(found)
     return answered
+
+
+def _lengths(settings: WayBenchSettings, turn: int) -> list[float]:
+    """Seconds of work of each job."""
+    chance, usual = Random(turn), settings.work_seconds
+    return [usual * chance.uniform(SHORTEST, LONGEST) for _ in range(settings.jobs)]
 
 
 def _all_ms(turns: list[list[float]]) -> list[float]:

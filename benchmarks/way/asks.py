@@ -13,8 +13,8 @@ from benchmarks.way.stamps import Stamps, now
 
 PROMPT = "Explain the sentiment of AAPL to a careful reader."
 
-#: Asks once; seconds that were not work.
-Ask = Callable[[], float]
+#: Asks once, for so many seconds of work; says how many seconds were not work.
+Asks = Callable[[float], float]
 
 
 class Client:
@@ -43,12 +43,15 @@ class Client:
         return json.loads(content)
 
 
-def ours(base_url: str, token: str, tokens: int, stamps: Stamps) -> Callable[[], str]:
+def ours(
+    base_url: str, token: str, tokens_per_second: float, stamps: Stamps
+) -> Callable[[float], str]:
     """``POST /generate`` that waits: the id of the job, which has ended. Its time is stamped."""
     headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=30"}
     client = Client(f"{base_url}/generate", headers)
 
-    def ask() -> str:
+    def ask(seconds: float) -> str:
+        tokens = round(seconds * tokens_per_second)
         asked = now()
         job = client.post({"prompt": PROMPT, "max_tokens": tokens})
         answered = now()
@@ -61,13 +64,13 @@ def ours(base_url: str, token: str, tokens: int, stamps: Stamps) -> Callable[[],
     return ask
 
 
-def theirs(url: str) -> Ask:
+def theirs(url: str, token: str) -> Asks:
     """``POST /work``, which answers with the seconds that the work took."""
-    client = Client(url)
+    client = Client(url, {"Authorization": f"Bearer {token}"})
 
-    def ask() -> float:
+    def ask(seconds: float) -> float:
         began = time.perf_counter()
-        worked = client.post({"prompt": PROMPT})
+        worked = client.post({"prompt": PROMPT, "seconds": seconds})
         return time.perf_counter() - began - float(worked)
 
     return ask

@@ -1,24 +1,50 @@
 """Ours and the others, all at once on one store: each behind a service that waits for the end."""
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
+
+import jwt
 
 from benchmarks.chaos.service import ROOT, Service
 from benchmarks.chaos.settings import inherited
 from benchmarks.processes import Process
 from benchmarks.valkey import ValkeyServer
 from benchmarks.waiting import wait_until
-from benchmarks.way.asks import Ask, theirs
+from benchmarks.way.asks import Asks, theirs
 from cli.ports import any_free
 
-_WORKERS = {
-    "celery": ["-m", "benchmarks.way.celery_worker"],
-    "taskiq": [
-        *("-m", "taskiq", "worker", "benchmarks.way.work:create_broker", "--no-parse"),
-        *("--workers", "1", "--max-async-tasks", "3", "--log-level", "WARNING"),
-    ],
+_UVICORN = ["--factory", "--no-access-log", "--log-level", "warning", "--port"]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """How one is started: a service for uvicorn, and its worker's command line."""
+
+    service: str
+    worker: tuple[str, ...]
+
+
+_WORK, _CELERY = "benchmarks.way.work", "benchmarks.way.celery_worker"
+PEERS = {
+    "stock Celery": Peer(f"{_WORK}:create_celery_service", ("-m", _CELERY, "stock")),
+    "Celery with token check, rate limit and late ack": Peer(
+        f"{_WORK}:create_careful_celery_service", ("-m", _CELERY, "careful")
+    ),
+    "taskiq": Peer(
+        f"{_WORK}:create_taskiq_service",
+        (
+            *("-m", "taskiq", "worker", f"{_WORK}:create_broker", "--no-parse"),
+            *("--workers", "1", "--max-async-tasks", "3", "--log-level", "WARNING"),
+        ),
+    ),
+    "the least: HTTP, a script, Celery's pick-up, a message": Peer(
+        "benchmarks.way.floor:create_service", ("-m", "benchmarks.way.floor")
+    ),
 }
 
 
@@ -48,26 +74,24 @@ def running_service(directory: Path, stamps: Path, tokens_per_second: float) -> 
 
 
 @contextmanager
-def running_peers(
-    directory: Path, valkey: ValkeyServer, work_seconds: float
-) -> Iterator[Mapping[str, Ask]]:
+def running_peers(directory: Path, valkey: ValkeyServer) -> Iterator[Mapping[str, Asks]]:
     """Each peer by its name, on a database of its own."""
     processes: list[Process] = []
-    asks: dict[str, Ask] = {}
+    asks: dict[str, Asks] = {}
+    secret = token_hex(32)
     try:
-        for number, (name, worker) in enumerate(_WORKERS.items(), start=1):
+        for number, (name, peer) in enumerate(PEERS.items(), start=1):
             port = any_free()
-            program = ["-m", "uvicorn", "--factory", f"benchmarks.way.work:create_{name}_service"]
-            program += ["--port", str(port), "--no-access-log", "--log-level", "warning"]
             environment = inherited() | {
                 "PYTHONPATH": str(ROOT),
                 "REDIS_URL": valkey.url.replace("/0", f"/{number}"),
-                "WORK_SECONDS": str(work_seconds),
+                "JWT_SECRET": secret,
             }
-            for role, command_line in (("service", program), ("worker", worker)):
-                log = directory / f"{name}-{role}.log"
+            program = ["-m", "uvicorn", peer.service, *_UVICORN, str(port)]
+            for role, command_line in (("service", program), ("worker", peer.worker)):
+                log = directory / f"{number}-{role}.log"
                 processes.append(Process(name, [sys.executable, *command_line], log, environment))
-            asks[name] = theirs(f"http://127.0.0.1:{port}/work")
+            asks[name] = theirs(f"http://127.0.0.1:{port}/work", _token(secret))
         for name, ask in asks.items():
             wait_until(lambda ask=ask: _answers(ask), 60, f"the first answer of {name}")  # type: ignore[misc]
         yield asks
@@ -76,9 +100,14 @@ def running_peers(
             process.kill()
 
 
-def _answers(ask: Ask) -> bool:
+def _token(secret: str) -> str:
+    claims = {"sub": "ada", "exp": int(time.time()) + 86_400}
+    return jwt.encode(claims, secret, "HS256")
+
+
+def _answers(ask: Asks) -> bool:
     try:
-        ask()
+        ask(0.01)
     except (OSError, RuntimeError):
         return False
     return True

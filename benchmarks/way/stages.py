@@ -20,8 +20,7 @@ PLACES = {
     "made": "(the engine works)",
     "finishing": "the completion is counted",
     "told:completed": "finish script, the gateway hears of it",
-    "reading": "the long poll wakes",
-    "read": "read script",
+    "answering": "the long poll wakes, the record becomes a job",
     "answered": "the answer is written, sent and read",
 }
 

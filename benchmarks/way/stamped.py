@@ -24,6 +24,7 @@ class StampSettings(BaseSettings):
 def stamp_gateway(stamps: Stamps) -> None:
     """From a request's arrival to its answer, and what is heard in between."""
     import api.app
+    import api.intake
     import api.watch
     from common.events import StateChange
     from common.scripts import AsyncScripts
@@ -31,7 +32,9 @@ def stamp_gateway(stamps: Stamps) -> None:
     arrived: ContextVar[int] = ContextVar("arrived")
     gateway: Any = api.app
     watch: Any = api.watch
-    create_app, parse_event = gateway.create_app, watch.parse_event
+    intake: Any = api.intake
+    create_app, parse_message = gateway.create_app, watch.parse_message
+    job_response = intake.job_response
     pipeline = AsyncScripts.pipeline
 
     async def stamped_pipeline(self: Any, calls: Any) -> Any:
@@ -41,16 +44,18 @@ def stamp_gateway(stamps: Stamps) -> None:
             if name == "submit":
                 stamps.write(str(arguments[0]), "received", arrived.get())
                 stamps.write(str(arguments[0]), "submitting", began)
-            elif name == "read":
-                stamps.write(str(arguments[0]), "reading", began)
-                stamps.write(str(arguments[0]), "read")
         return answers
 
-    def stamped_event(message: str) -> Any:
-        event = parse_event(message)
-        if isinstance(event, StateChange):
-            stamps.write(event.job_id, f"told:{event.status}")
-        return event
+    def stamped_message(message: str) -> Any:
+        events = parse_message(message)
+        for event in events:
+            if isinstance(event, StateChange):
+                stamps.write(event.job_id, f"told:{event.status}")
+        return events
+
+    def stamped_response(snapshot: Any, *args: Any) -> Any:
+        stamps.write(snapshot.job.id, "answering")
+        return job_response(snapshot, *args)
 
     def stamped_app() -> Any:
         app = create_app()
@@ -62,7 +67,8 @@ def stamp_gateway(stamps: Stamps) -> None:
         return listen
 
     AsyncScripts.pipeline = stamped_pipeline  # type: ignore[method-assign]
-    watch.parse_event = stamped_event
+    watch.parse_message = stamped_message
+    intake.job_response = stamped_response
     gateway.create_app = stamped_app
 
 

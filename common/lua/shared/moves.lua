@@ -3,10 +3,12 @@
 local TOMBSTONE_MS = 7 * 24 * 3600 * 1000
 local IDEMPOTENCY_MS = 24 * 3600 * 1000
 local STREAM_LINGER_MS = 60 * 1000
+-- Bytes of a record's prompt and answer that go with the news of its end.
+local MOST_TOLD = 16 * 1024
 -- Fields that mean nothing once a job has ended.
 local TRANSIENT = { 'token', 'worker', 'claimed_ms', 'queued_ms', 'rung_ms', 'not_before_ms',
   'queue_ttl_ms', 'timeout_ms', 'tokens_at_kill', 'asked_back', 'tag', 'charged', 'rings', 'yields',
-  'followed' }
+  'followed', 'awaited' }
 
 -- Void the lease: whoever holds the token can write no more, and is told at once.
 local function void(id, job)
@@ -21,6 +23,14 @@ local function run_ms(job, until_ms)
     current = math.max(0, until_ms - number_of(job, 'claimed_ms'))
   end
   return number_of(job, 'run_ms') + current
+end
+
+-- The record of an ended job for those who wait for it; nil if it is so long that each of them
+-- better reads it than every gateway hears it.
+local function end_of(key)
+  if redis.call('HSTRLEN', key, 'work') + redis.call('HSTRLEN', key, 'text')
+    + redis.call('HSTRLEN', key, 'logprobs') > MOST_TOLD then return nil end
+  return redis.call('HGETALL', key)
 end
 
 -- Move an unfinished job to a terminal state, once and for all.
@@ -57,7 +67,7 @@ local function settle(id, job, status, now, fields)
   line_ended(id, job, status, now)
   meter(id, job, status, now)
   redis.call('HINCRBY', 'totals', job.kind .. '|' .. job.priority .. '|' .. status, 1)
-  publish_state(id, status, revision)
+  publish_state(id, status, revision, job.awaited and end_of(key) or nil)
   pump(now)
 end
 

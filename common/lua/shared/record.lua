@@ -26,6 +26,8 @@ local function number_of(job, field)
   return tonumber(job[field] or 0) or 0
 end
 
-local function publish_state(id, status, revision)
-  redis.call('PUBLISH', 'events', cjson.encode({ id = id, status = status, revision = revision }))
+-- ``record`` is the whole job, flat, for who waits for its end: or nil.
+local function publish_state(id, status, revision, record)
+  redis.call('PUBLISH', 'events',
+    cjson.encode({ id = id, status = status, revision = revision, record = record }))
 end
