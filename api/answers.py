@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.examples import EXPLANATION, HEALTH, JOB, MODEL, PROBLEM, shown
+from api.schemas import Shape
 from common.commands import Verb
 from common.job import JobKind, JobStatus
 from common.queues import Priority
@@ -13,19 +14,19 @@ from common.reloads import ReloadState
 from common.sampling import FinishReason
 
 
-class QueueBody(BaseModel):
+class QueueBody(Shape):
     position: int = Field(description="1 is next")
     eta_seconds: float | None = Field(description="Until it starts; null while nobody knows")
 
 
-class ModelInfoBody(BaseModel):
+class ModelInfoBody(Shape):
     model_name: str | None
     quantization: str | None
     gpu_layers: int | None = Field(description="Layers really on the GPU; null where it is all")
     context_size: int | None
 
 
-class LikelihoodBody(BaseModel):
+class LikelihoodBody(Shape):
     token: str
     bytes: list[int] = Field(description="A token may end inside a character")
     logprob: float = Field(description="Before temperature, top_p, top_k and response_format")
@@ -35,7 +36,7 @@ class TokenLogprobsBody(LikelihoodBody):
     top_logprobs: list[LikelihoodBody]
 
 
-class ResultBody(BaseModel):
+class ResultBody(Shape):
     finish_reason: FinishReason | None
     confidence_score: float | None = Field(
         description="Geometric mean of the tokens' probabilities, 0..1"
@@ -55,7 +56,7 @@ class ExplainResultBody(ResultBody):
     explanation: str
 
 
-class ExplanationBody(BaseModel):
+class ExplanationBody(Shape):
     """An explanation and nothing else, as the explanation service always answered."""
 
     model_config = shown(EXPLANATION)
@@ -67,12 +68,12 @@ class ExplanationBody(BaseModel):
     confidence_score: float | None
 
 
-class JobErrorBody(BaseModel):
+class JobErrorBody(Shape):
     code: str
     message: str
 
 
-class UsageBody(BaseModel):
+class UsageBody(Shape):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
@@ -80,13 +81,13 @@ class UsageBody(BaseModel):
     cost_usd: float = Field(description="By the prices when it was submitted; 0 until it ends")
 
 
-class UrlsBody(BaseModel):
+class UrlsBody(Shape):
     self: str
     events: str
     cancel: str
 
 
-class JobBody(BaseModel):
+class JobBody(Shape):
     """A job. Times are ISO 8601 in UTC, null for what has not happened."""
 
     model_config = shown(JOB)
@@ -111,7 +112,7 @@ class JobBody(BaseModel):
     metadata: dict[str, str]
 
 
-class JobListBody(BaseModel):
+class JobListBody(Shape):
     object: Literal["list"]
     data: list[JobBody]
     first_id: str | None
@@ -119,26 +120,26 @@ class JobListBody(BaseModel):
     has_more: bool
 
 
-class TokenBody(BaseModel):
+class TokenBody(Shape):
     access_token: str
     token_type: Literal["bearer"]
     expires_in: int = Field(description="Seconds")
     refresh_token: str = Field(description="For `POST /auth/refresh`, once")
 
 
-class CheckBody(BaseModel):
+class CheckBody(Shape):
     ok: bool
     detail: str
 
 
-class ChecksBody(BaseModel):
+class ChecksBody(Shape):
     redis: CheckBody
     workers: CheckBody
     model: CheckBody
     queue: CheckBody
 
 
-class HealthBody(BaseModel):
+class HealthBody(Shape):
     model_config = shown(HEALTH)
 
     status: Literal["healthy", "degraded", "unhealthy"]
@@ -146,17 +147,17 @@ class HealthBody(BaseModel):
     checks: ChecksBody
 
 
-class LiveBody(BaseModel):
+class LiveBody(Shape):
     status: Literal["alive", "dead"]
     detail: str | None = Field(None, description="Which task of this process has ended")
 
 
-class ReadyBody(BaseModel):
+class ReadyBody(Shape):
     ready: bool
     checks: ChecksBody
 
 
-class WorkerReloadBody(BaseModel):
+class WorkerReloadBody(Shape):
     id: str
     state: ReloadState
     error: str | None = Field(description="Why it has its old model")
@@ -165,7 +166,7 @@ class WorkerReloadBody(BaseModel):
     engine: str | None
 
 
-class ReloadBody(BaseModel):
+class ReloadBody(Shape):
     """The last reload; null is what the workers were started with."""
 
     id: str
@@ -177,7 +178,7 @@ class ReloadBody(BaseModel):
     workers: list[WorkerReloadBody]
 
 
-class CommandBody(BaseModel):
+class CommandBody(Shape):
     id: str = Field(description="A worker that has obeyed shows it as its `last_command`")
     command: Verb
     workers: int = Field(description="How many heard it")
@@ -201,21 +202,21 @@ class ModelBody(ModelInfoBody):
     manifest: dict[str, Any] | None
 
 
-class FieldErrorBody(BaseModel):
+class FieldErrorBody(Shape):
     field: str
     limit: str
     value: Any
     message: str
 
 
-class OpenAIErrorBody(BaseModel):
+class OpenAIErrorBody(Shape):
     message: str
     type: str
     param: str | None
     code: str
 
 
-class ProblemBody(BaseModel):
+class ProblemBody(Shape):
     """RFC 9457, with a member for the OpenAI SDK."""
 
     model_config = shown(PROBLEM)

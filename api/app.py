@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import logging
+import warnings
 from collections.abc import AsyncIterator
 
 import structlog
 from fastapi import FastAPI
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from api import open_files
 from api.console import install_console
@@ -36,6 +38,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         settings = read_settings(ApiSettings)
         configure_logs(settings.log_style, "api")
         _adopt_uvicorn_logs()
+    # FastAPI ignores it where it hands over what is made later (api/schemas.py: Shape).
+    warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
     state = build_state(settings)
     app = FastAPI(
         title="Caravan",

@@ -148,7 +148,13 @@ def at_most(name: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-class Body(BaseModel):
+class Shape(BaseModel):
+    """What comes in or goes out. Its validator is made at its first use: most are never used."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class Body(Shape):
     """A request body: unknown fields are refused, and of very many only their number is said."""
 
     model_config = ConfigDict(extra="forbid")

@@ -3,13 +3,14 @@
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from api.schemas import Shape
 from common.job import JobStatus
 from common.queues import Priority
 
 
-class PercentilesBody(BaseModel):
+class PercentilesBody(Shape):
     """Milliseconds, within 5 % of the truth; null where there was no job."""
 
     p50: int | None
@@ -18,7 +19,7 @@ class PercentilesBody(BaseModel):
     count: int
 
 
-class LatencyBody(BaseModel):
+class LatencyBody(Shape):
     """Of the jobs that ended."""
 
     queue_wait_ms: PercentilesBody = Field(description="From submit to the first start")
@@ -26,7 +27,7 @@ class LatencyBody(BaseModel):
     total_ms: PercentilesBody = Field(description="From submit to the end, of completed jobs")
 
 
-class PulseBody(BaseModel):
+class PulseBody(Shape):
     """What ended in some time."""
 
     seconds: float = Field(description="What it covers: up to 15 s more than it is named for")
@@ -44,14 +45,14 @@ class MinuteBody(PulseBody):
     at: datetime = Field(description="When the minute began (UTC)")
 
 
-class HistoryBody(BaseModel):
+class HistoryBody(Shape):
     """The last hour, a minute at a time, oldest first."""
 
     object: Literal["list"] = "list"
     data: list[MinuteBody]
 
 
-class ServedModelBody(BaseModel):
+class ServedModelBody(Shape):
     """The model that jobs get now; null where no worker is ready."""
 
     model_name: str | None
@@ -60,7 +61,7 @@ class ServedModelBody(BaseModel):
     workers: int = Field(description="How many are ready with it")
 
 
-class SumsBody(BaseModel):
+class SumsBody(Shape):
     """Jobs that ended, what they used and what it cost."""
 
     jobs: int
@@ -80,7 +81,7 @@ class UsageDayBody(SumsBody):
     model: str = Field(description="Empty for jobs that never started")
 
 
-class BudgetBody(BaseModel):
+class BudgetBody(Shape):
     """This calendar month (UTC)."""
 
     monthly_budget_usd: float | None = Field(description="Null: no budget")
@@ -89,7 +90,7 @@ class BudgetBody(BaseModel):
     resets_at: datetime
 
 
-class UsageReportBody(BaseModel):
+class UsageReportBody(Shape):
     """Your usage; days without any are left out."""
 
     object: Literal["usage"] = "usage"
@@ -109,7 +110,7 @@ class ModelSumsBody(SumsBody):
     model: str
 
 
-class AllUsageBody(BaseModel):
+class AllUsageBody(Shape):
     """Everybody's usage, the costliest first."""
 
     start_date: date
@@ -119,7 +120,7 @@ class AllUsageBody(BaseModel):
     models: list[ModelSumsBody]
 
 
-class WorkerBody(BaseModel):
+class WorkerBody(Shape):
     id: str
     kind: str
     state: str
@@ -137,7 +138,7 @@ class WorkerBody(BaseModel):
     engine: str | None
 
 
-class StatusBody(BaseModel):
+class StatusBody(Shape):
     status: Literal["healthy", "degraded"]
     version: str
     model: ServedModelBody
@@ -149,7 +150,7 @@ class StatusBody(BaseModel):
     windows: list[WindowBody] = Field(description="The last 1, 5 and 15 minutes")
 
 
-class EndedBody(BaseModel):
+class EndedBody(Shape):
     kind: str
     priority: Priority
     status: JobStatus

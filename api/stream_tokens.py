@@ -3,18 +3,19 @@
 import time
 
 import jwt
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.auth import Principal
 from api.keyring import Keyring
 from api.problems import Unauthorized
+from api.schemas import Shape
 
 AUDIENCE = "caravan-stream"
 TYPE = "st+jwt"
 LIFETIME_SECONDS = 60
 
 
-class StreamTokenBody(BaseModel):
+class StreamTokenBody(Shape):
     token: str
     expires_in: int = Field(description="Seconds")
     url: str = Field(description="For `new EventSource(url)`")

@@ -6,8 +6,9 @@ from enum import StrEnum
 from itertools import takewhile
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from api.schemas import Shape
 from api.views import iso
 from common.job import Job
 
@@ -25,7 +26,7 @@ class Happening(StrEnum):
     EXPIRED = "expired"
 
 
-class MomentBody(BaseModel):
+class MomentBody(Shape):
     """One thing that happened."""
 
     event: Happening
@@ -38,7 +39,7 @@ class MomentBody(BaseModel):
     )
 
 
-class TimelineBody(BaseModel):
+class TimelineBody(Shape):
     """Oldest first."""
 
     object: Literal["list"] = "list"

@@ -12,6 +12,7 @@ from tokenizers.pre_tokenizers import Metaspace
 from common.artifact import Artifact
 from common.chat_template import ChatTemplate
 from common.control_tokens import ControlTokens, Disguise
+from common.encoder import read_encoder
 from common.prompt import Message, Prompt
 from common.token_bytes import TokenBytes
 
@@ -88,7 +89,7 @@ class ModelTokenizer:
     @classmethod
     def load(cls, artifact: Artifact) -> Self:
         """Read the tokenizer of ``artifact``."""
-        encoder = Encoder.from_file(str(artifact.tokenizer_path))
+        encoder = read_encoder(artifact.tokenizer_path)
         template = None
         if artifact.chat_template is not None:
             template = ChatTemplate(artifact.chat_template, artifact.special_tokens)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     ModelWrapValidatorHandler,
     PrivateAttr,
@@ -14,12 +13,12 @@ from pydantic import (
 )
 
 from api.explain.units import SUFFIXES, UNITS, Unit
-from api.schemas import LIMITS, OutOfLimits, clean
+from api.schemas import LIMITS, OutOfLimits, Shape, clean
 
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 
 
-class Facts(BaseModel):
+class Facts(Shape):
     """Known fields are checked; all others are carried along as they are."""
 
     model_config = ConfigDict(extra="allow")

@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.files.files import File
+from api.schemas import Shape
 
 
 def file_view(file: File) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def file_view(file: File) -> dict[str, Any]:
     }
 
 
-class FileBody(BaseModel):
+class FileBody(Shape):
     """An uploaded file, or the results of a batch. Times are Unix seconds."""
 
     id: str
@@ -34,7 +35,7 @@ class FileBody(BaseModel):
     status: Literal["processed"]
 
 
-class FileListBody(BaseModel):
+class FileListBody(Shape):
     object: Literal["list"]
     data: list[FileBody]
     first_id: str | None
@@ -42,7 +43,7 @@ class FileListBody(BaseModel):
     has_more: bool
 
 
-class FileDeletedBody(BaseModel):
+class FileDeletedBody(Shape):
     id: str
     object: Literal["file"]
     deleted: Literal[True]

@@ -3,16 +3,17 @@
 from datetime import UTC, datetime
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.guard.policy import Policy
 from api.identity.api_keys import MARK, ApiKey
 from api.identity.roles import Role, Scope
 from api.identity.users import User
 from api.prices import usd
+from api.schemas import Shape
 
 
-class UserBody(BaseModel):
+class UserBody(Shape):
     """A user; a limit that is null is the common one."""
 
     object: Literal["user"] = "user"
@@ -55,7 +56,7 @@ class NewUserBody(UserBody):
     )
 
 
-class UserListBody(BaseModel):
+class UserListBody(Shape):
     object: Literal["list"] = "list"
     data: list[UserBody]
     first_id: str | None
@@ -63,7 +64,7 @@ class UserListBody(BaseModel):
     has_more: bool
 
 
-class ApiKeyBody(BaseModel):
+class ApiKeyBody(Shape):
     """An API key, without its secret."""
 
     id: str
@@ -95,7 +96,7 @@ class NewApiKeyBody(ApiKeyBody):
     key: str = Field(description="Send it as `Authorization: Bearer`; shown this once")
 
 
-class ApiKeyListBody(BaseModel):
+class ApiKeyListBody(Shape):
     object: Literal["list"] = "list"
     data: list[ApiKeyBody]
 

@@ -4,8 +4,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas import Shape
 
-class Answer(BaseModel):
+
+class Answer(Shape):
     """OpenAI's shapes hold more than their descriptions here."""
 
     model_config = ConfigDict(extra="allow")

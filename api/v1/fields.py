@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -15,7 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from api.requests.job import MetadataKey, MetadataValue, StopString
 from api.requests.webhooks import WebhookFields
-from api.schemas import LIMITS, Body, OutOfLimits, at_most, clean, length
+from api.schemas import LIMITS, Body, OutOfLimits, Shape, at_most, clean, length
 from api.v1.tiers import ServiceTier
 from common.job import OnDisconnect
 
@@ -65,7 +64,7 @@ def maybe(name: str, description: str) -> Any:
     )
 
 
-class TextPart(BaseModel):
+class TextPart(Shape):
     """A piece of a message; other kinds (images, audio, files) are refused."""
 
     model_config = ConfigDict(extra="ignore")

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.examples import shown
+from api.schemas import Shape
 from api.webhooks.examples import DELIVERY, ENDPOINT, SECRET
 from common.webhooks import Delivery, DeliveryStatus, Endpoint, EventType, Try
 
 
-class EndpointBody(BaseModel):
+class EndpointBody(Shape):
     """A receiver of events; its secret is shown when it is made."""
 
     model_config = shown(ENDPOINT)
@@ -50,7 +51,7 @@ class NewEndpointBody(EndpointBody):
         return cls.model_validate({**_endpoint_fields(endpoint), "secret": secret})
 
 
-class EndpointListBody(BaseModel):
+class EndpointListBody(Shape):
     object: Literal["list"] = "list"
     data: list[EndpointBody]
     first_id: str | None
@@ -58,14 +59,14 @@ class EndpointListBody(BaseModel):
     has_more: bool
 
 
-class SecretBody(BaseModel):
+class SecretBody(Shape):
     secret: str = Field(examples=[SECRET])
     previous_valid_until: datetime | None = Field(
         None, description="Until then signatures of the secret before it are sent too"
     )
 
 
-class AttemptBody(BaseModel):
+class AttemptBody(Shape):
     """One request, and what came of it."""
 
     number: int
@@ -88,7 +89,7 @@ class AttemptBody(BaseModel):
         )
 
 
-class DeliveryBody(BaseModel):
+class DeliveryBody(Shape):
     """One event on its way to one receiver."""
 
     model_config = shown(DELIVERY)
@@ -132,7 +133,7 @@ class DeliveryBody(BaseModel):
         )
 
 
-class DeliveryListBody(BaseModel):
+class DeliveryListBody(Shape):
     object: Literal["list"] = "list"
     data: list[DeliveryBody]
     first_id: str | None
@@ -140,11 +141,11 @@ class DeliveryListBody(BaseModel):
     has_more: bool
 
 
-class RecoveryBody(BaseModel):
+class RecoveryBody(Shape):
     recovered: int = Field(description="Failed deliveries that are sent again, oldest first")
 
 
-class PublicKeyBody(BaseModel):
+class PublicKeyBody(Shape):
     """An Ed25519 key as a JWK (RFC 8037), and as Standard Webhooks writes it."""
 
     kty: Literal["OKP"] = "OKP"
@@ -156,7 +157,7 @@ class PublicKeyBody(BaseModel):
     whpk: str | None = Field(None, description="`whpk_` and base64; of the key of webhooks")
 
 
-class PublicKeysBody(BaseModel):
+class PublicKeysBody(Shape):
     """A JWK set."""
 
     keys: list[PublicKeyBody]

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.answers import JobErrorBody
+from api.schemas import Shape
 from api.webhooks.examples import JOB_EVENT
 from common.job import JobKind, JobStatus
 from common.webhooks import EventType
@@ -14,14 +15,14 @@ from common.webhooks import EventType
 router = APIRouter(tags=["webhooks"], responses={200: {"description": "Any 2xx: received"}})
 
 
-class JobEventUsage(BaseModel):
+class JobEventUsage(Shape):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
     cost_usd: float
 
 
-class JobEventData(BaseModel):
+class JobEventData(Shape):
     """A job as it was then; ask its `urls.self` for more."""
 
     id: str
@@ -41,7 +42,7 @@ class JobEventData(BaseModel):
     result_omitted: bool | None = Field(None, description="It was asked for, and is too long")
 
 
-class JobEvent(BaseModel):
+class JobEvent(Shape):
     """What is sent of a job made through `/generate` or `/explain`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [JOB_EVENT]})
@@ -51,7 +52,7 @@ class JobEvent(BaseModel):
     data: JobEventData
 
 
-class SubjectData(BaseModel):
+class SubjectData(Shape):
     """A batch or an endpoint; further members as its own route shows them."""
 
     model_config = ConfigDict(extra="allow")
@@ -59,7 +60,7 @@ class SubjectData(BaseModel):
     id: str
 
 
-class SubjectEvent(BaseModel):
+class SubjectEvent(Shape):
     """What is sent of a batch, or of another endpoint of yours."""
 
     type: EventType
@@ -67,7 +68,7 @@ class SubjectEvent(BaseModel):
     data: SubjectData
 
 
-class OpenAIEvent(BaseModel):
+class OpenAIEvent(Shape):
     """What is sent of `/v1/responses` and `/v1/batches`, as the OpenAI SDK reads it."""
 
     id: str
@@ -78,7 +79,7 @@ class OpenAIEvent(BaseModel):
     data: SubjectData
 
 
-class SignedHeaders(BaseModel):
+class SignedHeaders(Shape):
     """Standard Webhooks 1.0."""
 
     webhook_id: str = Field(description="The same over all attempts: do not handle it twice")

@@ -1,9 +1,11 @@
 """``python -m benchmarks.footprint``: memory of gateway and webhook worker, and starts.
 
 With the default model: its tokenizer in the gateway, its weights in the worker. Each is started
-several times; the first start fills the page cache and is left out.
+several times; the first start fills the page cache and is left out. The gateway runs with what
+its container has installed, and once more with all that is installed here.
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -17,6 +19,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from benchmarks.chaos.service import ROOT, Service
+from benchmarks.footprint.image import link_packages
 from benchmarks.resources import used
 from benchmarks.rows import Row, save
 from benchmarks.valkey import ValkeyServer
@@ -52,6 +55,20 @@ class Seen:
         self.megabytes.append(resident(pid))
 
 
+class ImageService(Service):
+    """A service whose gateway finds only the packages of its container."""
+
+    def __init__(self, directory: Path, valkey: ValkeyServer, **settings: str) -> None:
+        super().__init__(directory, valkey, **settings)
+        packages = directory / "packages"
+        link_packages(packages)
+        self._environment["PYTHONPATH"] = f"{ROOT}{os.pathsep}{packages}"
+
+    def _python(self, name: str) -> list[str]:
+        outside = [sys._base_executable, "-s", "-S"]  # type: ignore[attr-defined]  # noqa: SLF001
+        return outside if name == "gateway" else super()._python(name)
+
+
 def main() -> int:
     """Measure, save and print; exit status 1 where a goal is missed."""
     settings = FootprintSettings()
@@ -60,14 +77,20 @@ def main() -> int:
         valkey = ValkeyServer(directory)
         valkey.start()
         model = str(resolve_model(None, EngineName.LLAMACPP, ROOT / "var"))
-        service = Service(directory, valkey, ENGINE="llamacpp", MODEL=model)
+        service = ImageService(directory, valkey, ENGINE="llamacpp", MODEL=model)
+        here = Service(directory, valkey, ENGINE="llamacpp", MODEL=model)
         try:
             webhooks = _worker(service, "webhooks", settings)
             llamacpp = _worker(service, "inference", settings)
+            developers, _ = _gateway(here, settings.model_copy(update={"starts": 1}))
+            here.gateway.stop()
             gateway, after_work = _gateway(service, settings)
         finally:
             service.stop()
-    return save("footprint", settings, _rows(gateway, after_work, webhooks, llamacpp))
+    rows = _rows(gateway, after_work, webhooks, llamacpp)
+    at_rest = f"{median(developers.megabytes):.0f} MB"
+    note = "gateway, with all that developers install, resident after start"
+    return save("footprint", settings, [*rows, Row(note, at_rest, "", None, "", met=True)])
 
 
 def _gateway(service: Service, settings: FootprintSettings) -> tuple[Seen, float]:
