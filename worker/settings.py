@@ -23,6 +23,9 @@ class WorkerSettings(WebhookSettings):
     n_gpu_layers: int = Field(35, ge=-1, le=10_000, description="on the GPU (llamacpp); -1: all")
     n_batch: int = Field(512, ge=1, le=65_536, description="prompt tokens prefilled at once")
     n_threads: int = Field(8, ge=1, le=1024, description="capped at the cores")
+    prompt_lookup_tokens: int = Field(
+        0, ge=0, le=16, description="drafted for a step from what repeats, where it pays; 0: none"
+    )
     use_mlock: bool = Field(False, description="llamacpp keeps the weights from being swapped")
     use_mmap: bool = Field(True, description="llamacpp maps the file of the weights")
     f16_kv: bool = Field(True, description="llamacpp caches keys and values in 16 bits")
@@ -76,6 +79,7 @@ class WorkerSettings(WebhookSettings):
             context_size=self.n_ctx,
             n_batch=self.n_batch,
             n_threads=min(self.n_threads, usable_cores()),
+            prompt_lookup_tokens=self.prompt_lookup_tokens,
             n_gpu_layers=self.n_gpu_layers,
             use_mlock=self.use_mlock,
             use_mmap=self.use_mmap,

@@ -80,6 +80,7 @@ def _open(task: dict[str, Any], *, slots: int, scoring: bool = False) -> Engine:
         context_size=task["context_size"],
         quantization=Quantization(task["quantization"]),
         n_gpu_layers=-1,
+        prompt_lookup_tokens=0,
         scoring=scoring,
     )
     tokenizer = Endless(ModelTokenizer.load(artifact))

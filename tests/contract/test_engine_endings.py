@@ -20,18 +20,20 @@ from tests.support.engines import (
     with_a_model,
 )
 from worker.engines.base import EngineError
+from worker.engines.settings import EngineSettings
 
 # Cancel and deadline
 
 
-def test_cancel_ends_a_generation_within_one_token(bench: Bench) -> None:
+def test_cancel_ends_a_generation_within_one_step(bench: Bench) -> None:
     # given a generation that is cancelled with its third token
     call = bench.call(bench.endless(), cancel_at_three)
     # when it ends
     completion = call.completion()
-    # then at most one more token came
+    # then at most one more token came, with what was drafted beside it and the third
     assert completion.finish_reason is FinishReason.CANCELLED
-    assert 3 <= completion.new_tokens == len(call.tokens) <= 4
+    most = 4 + 2 * EngineSettings().prompt_lookup_tokens
+    assert 3 <= completion.new_tokens == len(call.tokens) <= most
     assert completion.text == call.text
 
 
@@ -65,7 +67,7 @@ def test_cancel_reaches_a_prompt_that_is_still_being_read(bench: Bench) -> None:
     request = bench.endless(CONTEXT_SIZE - 20)
 
     def bring_and_cancel(call: Call) -> None:
-        if len(call.tokens) == 2:
+        if not newcomer and len(call.tokens) >= 2:
             newcomer.append(bench.call(request))
         if newcomer and bench.engine.busy_slots() == 2:
             newcomer[0].cancelled.set()

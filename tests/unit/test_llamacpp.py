@@ -173,7 +173,7 @@ def run(runner: LlamaRunner, slot: int, sequence: Sequence, tokens: int) -> None
     while not sequence.is_prefilled:
         runner.prefill(slot, sequence)
     for _ in range(tokens):
-        sequence.append(*runner.decode({slot: sequence})[slot])
+        sequence.append(runner.decode({slot: sequence})[slot])
 
 
 def test_a_prompt_is_read_in_pieces_and_all_but_its_last_id(
@@ -233,7 +233,7 @@ def test_rows_that_decode_together_do_not_mix(runner: LlamaRunner, cache: Cache)
     for slot, one in pair.items():
         run(runner, slot, one, tokens=0)
     for slot, chosen in runner.decode(pair).items():
-        pair[slot].append(*chosen)
+        pair[slot].append(chosen)
     assert {slot: bytes(one.ids) for slot, one in pair.items()} == {0: b"abc!", 2: b'xyz"'}
     assert {slot: bytes(row) for slot, row in cache.rows.items()} == {0: b"abc", 2: b"xyz"}
 
@@ -244,3 +244,53 @@ def test_a_cleared_row_is_read_anew(runner: LlamaRunner, cache: Cache) -> None:
     assert cache.rows[0] == []
     run(runner, 0, sequence("abcd"), tokens=1)
     assert bytes(cache.rows[0]) == b"abcd"
+
+
+def test_a_draft_goes_with_the_last_id_and_what_is_wrong_of_it_is_forgotten(
+    runner: LlamaRunner, cache: Cache
+) -> None:
+    # given a model that chooses ! after the first id of a batch, " after the second, # ...
+    one = sequence("abc")
+    run(runner, 0, one, tokens=0)
+    # when two of three drafted ids are those
+    one.draft = list(b'!"?')
+    chosen = runner.decode({0: one})[0]
+    # then these and the one instead of the third come, and the row holds no wrong one
+    assert bytes(choice.token_id for choice in chosen) == b'!"#'
+    one.append(chosen)
+    assert bytes(cache.rows[0]) == b'abc!"'
+    assert bytes(one.ids) == b'abc!"#'
+    assert cache.batches[-1] == 4
+    # and the next step goes on from there
+    one.append(runner.decode({0: one})[0])
+    assert bytes(one.ids) == b'abc!"#!'
+
+
+def test_rows_that_draft_together_do_not_mix(runner: LlamaRunner, cache: Cache) -> None:
+    pair = {0: sequence("abc"), 2: sequence("xyz")}
+    for (slot, one), draft in zip(pair.items(), (b"!?", b"#$"), strict=True):
+        run(runner, slot, one, tokens=0)
+        one.draft = list(draft)
+    for slot, chosen in runner.decode(pair).items():
+        pair[slot].append(chosen)
+    assert {slot: bytes(one.ids) for slot, one in pair.items()} == {0: b'abc!"', 2: b"xyz$"}
+    assert {slot: bytes(row) for slot, row in cache.rows.items()} == {0: b"abc!", 2: b"xyz"}
+
+
+def test_a_row_whose_sequence_ended_inside_its_draft_serves_the_next_one(
+    runner: LlamaRunner, cache: Cache
+) -> None:
+    # given a sequence that ended before all that its row holds
+    one = sequence("abc")
+    run(runner, 0, one, tokens=0)
+    one.draft = list(b'!"')
+    one.append(runner.decode({0: one})[0][:1])
+    # when another follows
+    run(runner, 0, sequence("abc!xyz"), tokens=1)
+    assert bytes(cache.rows[0]) == b"abc!xyz"
+
+
+def test_a_rehearsal_leaves_nothing_behind(runner: LlamaRunner, cache: Cache) -> None:
+    runner.rehearse(2, 3)
+    assert cache.batches == [8]
+    assert cache.rows == {0: [], 1: []}

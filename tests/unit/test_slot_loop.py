@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from itertools import count
 from threading import Event, Thread
 from typing import Any
 
@@ -12,9 +13,11 @@ from common.sampling import FinishReason, Sampling
 from common.tokenizer import ByteTokenizer
 from worker.engines.base import Completion, EngineError, EngineOutOfMemory, Generation, Token
 from worker.engines.progress import Progress
-from worker.engines.slots.choice import Choice
+from worker.engines.slots.choice import Choice, accepted
+from worker.engines.slots.lookup import Lookup
 from worker.engines.slots.loop import EngineLoop
 from worker.engines.slots.sequence import Sequence
+from worker.engines.slots.speculation import Speculation
 
 PIECE = 4
 LETTERS = list(b"abcdefghijklmnopqrstuvwxyz")
@@ -27,11 +30,12 @@ class Tape:
 
     def __init__(self) -> None:
         self.steps: list[tuple[str, tuple[int, ...]]] = []
+        self.drafts: list[bytes] = []
         self.cleared: list[int] = []
         self.logprob: dict[int, float] = {}
         self.before_decode: Callable[[], object] = lambda: None
 
-    def step(self, running: Mapping[int, Sequence]) -> dict[int, Choice]:
+    def step(self, running: Mapping[int, Sequence]) -> dict[int, list[Choice]]:
         for slot, newcomer in running.items():
             if not newcomer.is_prefilled:
                 self._prefill(slot, newcomer)
@@ -43,13 +47,20 @@ class Tape:
         self.steps.append(("prefill", (slot,)))
         sequence.cached = min(sequence.cached + PIECE, len(sequence.ids) - 1)
 
-    def _decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
+    def _decode(self, sequences: Mapping[int, Sequence]) -> dict[int, list[Choice]]:
         self.steps.append(("decode", tuple(sorted(sequences))))
         self.before_decode()
+        self.drafts += [bytes(one.draft) for one in sequences.values()]
         return {
-            slot: Choice(LETTERS[len(sequence.ids) % 26], self.logprob.get(slot, -0.1))
-            for slot, sequence in sequences.items()
+            slot: accepted(self._letters(slot, one), one.draft) for slot, one in sequences.items()
         }
+
+    def _letters(self, slot: int, sequence: Sequence) -> Iterator[Choice]:
+        logprob = self.logprob.get(slot, -0.1)
+        return (Choice(LETTERS[at % 26], logprob) for at in count(len(sequence.ids)))
+
+    def rehearse(self, rows: int, draft: int) -> None:
+        raise NotImplementedError
 
     def score(self, ids: Any) -> Any:
         raise NotImplementedError
@@ -261,3 +272,81 @@ def test_a_thread_that_dies_leaves_nobody_waiting(loop: EngineLoop, tape: Tape) 
         result(loop.submit(sequence()))
     with pytest.raises(EngineError):
         loop.submit(sequence())
+
+
+# Drafts
+
+
+@pytest.fixture
+def drafting(tape: Tape) -> Iterator[EngineLoop]:
+    """Drafts three ids wherever the last ones were there before: a draft costs nothing."""
+    loop = EngineLoop(tape, 2, Speculation([[1.0] * 4] * 2, 64))
+    yield loop
+    loop.close()
+
+
+def repeating(on_tokens: Callable[[list[Token]], None] = ignore, **knobs: Any) -> Sequence:
+    """One whose prompt is the alphabet and ``ab``, so that each draft is right."""
+    return drafter([*LETTERS, *LETTERS[:2]], on_tokens, **knobs)
+
+
+def drafter(
+    prompt: list[int],
+    on_tokens: Callable[[list[Token]], None] = ignore,
+    cancelled: Event | None = None,
+    **knobs: Any,
+) -> Sequence:
+    """One whose prompt is read, and whose answer is drafted."""
+    request = Generation(prompt, Sampling(**{"max_tokens": 10} | knobs))
+    progress = Progress(request, ByteTokenizer(), 64, cancelled or Event())
+    one = Sequence(request, progress, on_tokens, lookup=Lookup(prompt))
+    one.reuse(len(prompt) - 1)
+    return one
+
+
+def test_the_tokens_of_a_right_draft_come_together(drafting: EngineLoop, tape: Tape) -> None:
+    steps: list[str] = []
+    one = repeating(lambda tokens: steps.append("".join(token.text for token in tokens)))
+    completion = result(drafting.submit(one))
+    assert steps == ["cdef", "ghij", "kl"]
+    assert completion.text == "cdefghijkl"
+    assert completion.new_tokens == 10
+    assert completion.logprob_sum == pytest.approx(-1.0)
+    assert (completion.drafted_tokens, completion.accepted_tokens) == (9, 7)
+
+
+def test_a_wrong_draft_costs_nothing_but_itself(drafting: EngineLoop, tape: Tape) -> None:
+    # given a prompt that lets expect another letter than the one that comes
+    completion = result(drafting.submit(drafter(list(b"abX.ab"), max_tokens=4)))
+    assert tape.drafts[0] == b"X.a"
+    assert completion.text == "ghij"
+    assert completion.accepted_tokens < completion.drafted_tokens
+
+
+def test_nothing_comes_after_a_stop_string_that_ends_inside_a_draft(drafting: EngineLoop) -> None:
+    told: list[Token] = []
+    completion = result(drafting.submit(repeating(told.extend, stop=("e",))))
+    assert (completion.text, completion.finish_reason) == ("cd", FinishReason.STOP)
+    assert [token.id for token in told] == list(completion.token_ids) == list(b"cde")
+
+
+def test_no_more_tokens_come_than_were_asked_for(drafting: EngineLoop) -> None:
+    told: list[Token] = []
+    completion = result(drafting.submit(repeating(told.extend, max_tokens=6)))
+    assert (completion.text, completion.finish_reason) == ("cdefgh", FinishReason.LENGTH)
+    assert len(told) == completion.new_tokens == 6
+
+
+def test_a_cancel_ends_an_answer_with_the_step_that_it_came_in(drafting: EngineLoop) -> None:
+    cancelled = Event()
+    one = repeating(lambda _: cancelled.set(), cancelled=cancelled)
+    completion = result(drafting.submit(one))
+    assert completion.finish_reason is FinishReason.CANCELLED
+    assert completion.text == "cdef"
+
+
+def test_a_row_without_numbers_fails_inside_a_draft_too(drafting: EngineLoop, tape: Tape) -> None:
+    tape.logprob[0] = float("nan")
+    with pytest.raises(EngineError, match="number"):
+        result(drafting.submit(repeating()))
+    assert tape.cleared == [0]

@@ -52,7 +52,8 @@ class Completion:
     ``logprob_sum`` is over the ``new_tokens`` of this call. ``decode_seconds`` runs from
     this call's first token to its last; ``time_to_first_token_seconds`` is None where the
     call made none. Of the prompt's tokens ``cached_tokens`` did not have to be computed;
-    ``prompt_tokens`` is set where the engine counts the prompt itself.
+    ``prompt_tokens`` is set where the engine counts the prompt itself. ``drafted_tokens`` were
+    put through the model on the chance of being right, as ``accepted_tokens`` of them were.
     """
 
     text: str
@@ -64,6 +65,8 @@ class Completion:
     decode_seconds: float
     cached_tokens: int = 0
     prompt_tokens: int | None = None
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Engine(Protocol):
         """Generate until the end, from the calling thread, batched with other calls.
 
         Blocks. Safe to call from as many threads as there are slots; further calls wait
-        for a slot. Stops within one token once ``cancelled`` is set or the deadline has
+        for a slot. Stops within one step once ``cancelled`` is set or the deadline has
         passed, prefill included. Raises EngineError.
         """
 

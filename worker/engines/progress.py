@@ -35,6 +35,7 @@ class Progress:
         self.sampling = replace(request.sampling, max_tokens=min(request.sampling.max_tokens, room))
         self.transcript = replay(decoder, self.sampling, request.generated_ids)
         self.cached_tokens = 0  #: of the prompt, those that need not be computed
+        self.drafted_tokens = self.accepted_tokens = 0
         self._decoder = decoder
         self._resumed = len(self.transcript.ids)
         self._deadline = request.deadline
@@ -75,6 +76,11 @@ class Progress:
             return token
         return replace(token, logprobs=self._logprobs(token_id, logprob, top))
 
+    def note_draft(self, drafted: int, accepted: int) -> None:
+        """So many tokens were drafted in a step, and so many of them were right."""
+        self.drafted_tokens += drafted
+        self.accepted_tokens += accepted
+
     def finish_reason(self) -> FinishReason | None:
         """Why the generation is over by now, or None to go on."""
         if self.transcript.finish_reason is not None:
@@ -97,6 +103,8 @@ class Progress:
             time_to_first_token_seconds=None if first is None else first - self._started,
             decode_seconds=0.0 if first is None else self._last - first,
             cached_tokens=self.cached_tokens,
+            drafted_tokens=self.drafted_tokens,
+            accepted_tokens=self.accepted_tokens,
         )
 
     def _logprobs(

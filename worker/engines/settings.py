@@ -42,7 +42,8 @@ class EngineSettings:
     CUDA; ``cuda_graphs`` records the decode step there; in INT8, activations beyond
     ``int8_threshold`` are computed in FP16 (0: none are, and the step can be recorded);
     ``n_batch`` is the number of prompt tokens prefilled at once; ``scoring`` makes room
-    for the logits of every one of them, which the workshop asks for. With a file as
+    for the logits of every one of them, which the workshop asks for; up to
+    ``prompt_lookup_tokens`` are drafted for a step where that pays, 0: none. With a file as
     ``autotune_cache`` llamacpp measures how many threads are best, and remembers it there;
     ``llamacpp_library`` is a libllama.so to use instead of xllamacpp's.
     ``echo_tokens_per_second`` 0 is as fast as possible; while ``echo_fail_file`` or
@@ -54,6 +55,7 @@ class EngineSettings:
     context_size: int = 4096
     n_batch: int = 512
     n_threads: int = 8
+    prompt_lookup_tokens: int = 0
     n_gpu_layers: int = 35
     use_mlock: bool = False
     use_mmap: bool = True

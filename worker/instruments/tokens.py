@@ -27,6 +27,12 @@ class TokenInstruments:
         self._prompt = Counter(
             "llama_prompt_tokens_total", "Tokens of prompts.", ("cached",), registry=registry
         )
+        self._drafted = Counter(
+            "llama_draft_tokens_total",
+            "Tokens that were drafted for a step.",
+            ("accepted",),
+            registry=registry,
+        )
         self._first_token = Histogram(
             "llama_time_to_first_token_seconds",
             "From the engine's call to its first token.",
@@ -70,6 +76,8 @@ class TokenInstruments:
             cached = min(prompt_tokens, completion.cached_tokens)
             self._prompt.labels("yes").inc(cached)
             self._prompt.labels("no").inc(prompt_tokens - cached)
+        self._drafted.labels("yes").inc(completion.accepted_tokens)
+        self._drafted.labels("no").inc(completion.drafted_tokens - completion.accepted_tokens)
         if completion.new_tokens > 1 and completion.decode_seconds > 0:
             per_token = completion.decode_seconds / (completion.new_tokens - 1)
             self._per_token.observe(per_token, exemplar())

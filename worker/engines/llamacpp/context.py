@@ -58,7 +58,8 @@ class Context:
         self.threads = Threads(*[max(1, min(settings.n_threads, usable_cores()))] * 2)
         self._context = self._create_context(settings, context_size)
         self._memory = self._library.llama_get_memory(self._context)
-        self._batch = self._library.llama_batch_init(max(self.n_batch, settings.slots), 0, 1)
+        room = max(self.n_batch, _step_tokens(settings))
+        self._batch = self._library.llama_batch_init(room, 0, 1)
         vocabulary = self._library.llama_model_get_vocab(self._model)
         self.vocab_size: int = self._library.llama_vocab_n_tokens(vocabulary)
         self.weight_bytes: int = self._library.llama_model_size(self._model)
@@ -130,8 +131,8 @@ class Context:
         params: structs.ContextParams = self._library.llama_context_default_params()
         params.n_ctx = context_size * settings.slots
         params.n_seq_max = settings.slots
-        params.n_batch = params.n_ubatch = max(self.n_batch, settings.slots)
-        params.n_outputs_max = params.n_batch if settings.scoring else settings.slots
+        params.n_batch = params.n_ubatch = max(self.n_batch, _step_tokens(settings))
+        params.n_outputs_max = params.n_batch if settings.scoring else _step_tokens(settings)
         params.n_threads, params.n_threads_batch = self.threads.one, self.threads.many
         params.type_k = params.type_v = structs.TYPE_F16 if settings.f16_kv else structs.TYPE_F32
         return params
@@ -150,6 +151,11 @@ class Context:
         heads: int = self._library.llama_model_n_head(self._model)
         kv_heads: int = self._library.llama_model_n_head_kv(self._model)
         return 2 * self.layers * width * kv_heads // heads * (2 if settings.f16_kv else 4)
+
+
+def _step_tokens(settings: EngineSettings) -> int:
+    """The most that a step decodes: the last id of each slot and its draft."""
+    return settings.slots * (1 + settings.prompt_lookup_tokens)
 
 
 #: (use_mmap, use_mlock) -> enum llama_load_mode

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from worker.engines.llamacpp.context import Context, Entry
 from worker.engines.llamacpp.sampling import choose
-from worker.engines.slots.choice import Choice
+from worker.engines.slots.choice import Choice, accepted
 from worker.engines.slots.prefix import Rows
 from worker.engines.slots.sequence import Sequence
 
@@ -29,7 +29,7 @@ class LlamaRunner:
         self.context = context
         self._rows = Rows(WORTH_COPYING_TOKENS)
 
-    def step(self, running: Mapping[int, Sequence]) -> dict[int, Choice]:
+    def step(self, running: Mapping[int, Sequence]) -> dict[int, list[Choice]]:
         """Cache a piece of the first newcomer's prompt; the next id of everybody else."""
         newcomers = ((slot, one) for slot, one in running.items() if not one.is_prefilled)
         for slot, newcomer in islice(newcomers, 1):
@@ -46,20 +46,26 @@ class LlamaRunner:
             self.context.decode([Entry(slot, at, sequence.ids[at]) for at in range(start, end)])
             sequence.cached = end
 
-    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, Choice]:
+    def decode(self, sequences: Mapping[int, Sequence]) -> dict[int, list[Choice]]:
         """One forward pass for all: what comes next in each slot."""
         for slot, sequence in sequences.items():
             self._seat(slot, sequence)
-        self.context.decode(
-            [
-                Entry(slot, sequence.cached, sequence.ids[-1], wants_logits=True)
-                for slot, sequence in sequences.items()
-            ]
+        self._decode_rows(
+            {slot: (one.cached, [one.ids[-1], *one.draft]) for slot, one in sequences.items()}
         )
-        return {
-            slot: choose(self.context.logits(row), sequence.draw)
-            for row, (slot, sequence) in enumerate(sequences.items())
-        }
+        chosen, row = {}, 0
+        for slot, one in sequences.items():
+            chosen[slot] = self._choose(row, one)
+            row += 1 + len(one.draft)
+            if one.draft:
+                self.context.forget(slot, one.cached + len(chosen[slot]))
+        return chosen
+
+    def rehearse(self, rows: int, draft: int) -> None:
+        """See Runner."""
+        self._decode_rows({slot: (0, [0] * (1 + draft)) for slot in range(rows)})
+        for slot in range(rows):
+            self.context.forget(slot, 0)
 
     def score(self, ids: Ids[int]) -> Iterator[NDArray[np.float32]]:
         """The raw logits [piece, vocab] after each of ``ids``, a piece at a time, in slot 0."""
@@ -82,6 +88,23 @@ class LlamaRunner:
     def close(self) -> None:
         """Free the model."""
         self.context.close()
+
+    def _decode_rows(self, rows: Mapping[int, tuple[int, list[int]]]) -> None:
+        """Ids from a position on, for each slot; the logits of all are wanted."""
+        self.context.decode(
+            [
+                Entry(slot, start + at, token_id, wants_logits=True)
+                for slot, (start, ids) in rows.items()
+                for at, token_id in enumerate(ids)
+            ]
+        )
+
+    def _choose(self, row: int, sequence: Sequence) -> list[Choice]:
+        """What comes after each id of a sequence, from ``row`` of the batch on, while it agrees."""
+        choices = (
+            choose(self.context.logits(row + n), draw) for n, draw in enumerate(sequence.draws)
+        )
+        return accepted(choices, sequence.draft)
 
     def _seat(self, slot: int, sequence: Sequence) -> None:
         """Make the row of ``slot`` hold ids of ``sequence`` only."""

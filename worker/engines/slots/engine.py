@@ -14,10 +14,12 @@ from common.tokenizer import Tokenizer
 from worker.engines.base import Completion, EngineError, EngineInfo, Generation, OnTokens
 from worker.engines.progress import Progress
 from worker.engines.settings import EngineSettings
-from worker.engines.slots.grammar import Grammar, Grammars
+from worker.engines.slots.grammar import Grammars
+from worker.engines.slots.lookup import Lookup
 from worker.engines.slots.loop import EngineLoop
 from worker.engines.slots.runner import Runner
 from worker.engines.slots.sequence import Sequence
+from worker.engines.slots.speculation import Speculation, measured
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,9 +49,16 @@ class SlotEngine(ABC, Generic[R]):
         """What is loaded."""
 
     def load(self) -> None:
-        """Load the model and start the engine's thread. Raises ModelUnavailable."""
-        self._runner = self._load_runner()
-        self._loop = EngineLoop(self._runner, self._settings.slots)
+        """Load the model and start the engine's thread. Raises ModelUnavailable.
+
+        The thread that loads it ends, and its OpenMP threads with it: beside those of the
+        engine's own there would be more than cores, and then none of them waits awake
+        (GOMP_SPINCOUNT).
+        """
+        with ThreadPoolExecutor(1) as loader:
+            self._runner = loader.submit(self._load_runner).result()
+            speculation = loader.submit(self._speculation, self._runner).result()
+        self._loop = EngineLoop(self._runner, self._settings.slots, speculation)
 
     def warmup(self) -> float:
         """Run a short generation through every slot; return the seconds it took."""
@@ -72,8 +81,7 @@ class SlotEngine(ABC, Generic[R]):
         reason = progress.finish_reason()
         if reason is not None:
             return progress.completion(reason)
-        grammar = self._grammar(request, progress)
-        return loop.submit(Sequence(request, progress, on_tokens, grammar)).result()
+        return loop.submit(self._sequence(request, progress, on_tokens)).result()
 
     def score(self, ids: Ids[int]) -> "Iterator[NDArray[np.float32]]":
         """The raw logits [piece, vocab] after each of ``ids``, a piece of the prompt at a time.
@@ -107,9 +115,23 @@ class SlotEngine(ABC, Generic[R]):
         if runner is not None:
             runner.close()
 
-    def _grammar(self, request: Generation, progress: Progress) -> Grammar | None:
+    def _speculation(self, runner: R) -> Speculation:
+        """Measures what drafts cost on this machine."""
+        most = self._settings.prompt_lookup_tokens
+        if most == 0:
+            return Speculation()
+        seconds = measured(runner.rehearse, self._settings.slots, most)
+        return Speculation(seconds, self._context_size)
+
+    def _sequence(self, request: Generation, progress: Progress, on_tokens: OnTokens) -> Sequence:
+        """With a grammar nothing is drafted: what may come is known for one id only."""
         wanted = request.sampling.response_format
-        return None if wanted is None else self._grammars.open(wanted, progress.ids)
+        if wanted is not None:
+            grammar = self._grammars.open(wanted, progress.ids)
+            return Sequence(request, progress, on_tokens, grammar)
+        drafts = self._settings.prompt_lookup_tokens > 0
+        lookup = Lookup([*request.prompt_ids, *progress.ids]) if drafts else None
+        return Sequence(request, progress, on_tokens, lookup=lookup)
 
     def _check_ids(self, request: Generation) -> None:
         """One bad id would fail the step, and with it every other slot."""

@@ -10,8 +10,13 @@ from worker.engines.slots.choice import Choice
 from worker.engines.slots.runner import Runner
 from worker.engines.slots.scheduler import Scheduler
 from worker.engines.slots.sequence import Sequence
+from worker.engines.slots.speculation import Speculation
 
 log = logging.getLogger(__name__)
+
+#: How long an idle engine waits for more after the first: those of a burst begin together, and
+#: do not come in between the tokens of the first.
+GATHER_SECONDS = 0.002
 
 
 class EngineLoop:
@@ -21,8 +26,9 @@ class EngineLoop:
     on with the next ones.
     """
 
-    def __init__(self, runner: Runner, slots: int) -> None:
+    def __init__(self, runner: Runner, slots: int, speculation: Speculation | None = None) -> None:
         self._runner = runner
+        self._speculation = speculation or Speculation()
         self._scheduler = Scheduler(slots)
         self._changed = Condition()
         self._closed = False
@@ -78,16 +84,22 @@ class EngineLoop:
                     self._step_began = time.monotonic()
                     return True
                 self._changed.wait()
+                self._changed.wait_for(self._is_full, GATHER_SECONDS)
             return False
 
-    def _step(self) -> None:
-        for slot, choice in self._runner.step(self._scheduler.running).items():
-            self._append(slot, choice)
+    def _is_full(self) -> bool:
+        return self._closed or self._scheduler.is_full
 
-    def _append(self, slot: int, choice: Choice) -> None:
-        """Hand out a token; what goes wrong here is that caller's alone."""
+    def _step(self) -> None:
+        running = self._scheduler.running
+        self._speculation.plan(running.values())
+        for slot, choices in self._runner.step(running).items():
+            self._append(slot, choices)
+
+    def _append(self, slot: int, choices: list[Choice]) -> None:
+        """Hand out the tokens of a slot; what goes wrong here is that caller's alone."""
         try:
-            self._scheduler.running[slot].append(*choice)
+            self._scheduler.running[slot].append(choices)
         except Exception as error:  # noqa: BLE001 - a listener may raise anything
             with self._changed:
                 self._scheduler.fail(slot, f"a token could not be delivered: {error}", error)

@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 class Runner(Protocol):
     """A model with a KV cache of one row per slot. For one thread."""
 
-    def step(self, running: Mapping[int, Sequence]) -> dict[int, Choice]:
+    def step(self, running: Mapping[int, Sequence]) -> dict[int, list[Choice]]:
         """Move all on: what comes next in each slot whose prompt is cached.
 
-        Of the prompts that are not, a piece is cached that does not make the others wait long.
+        That is one id, and those that it shares with the sequence's draft. Of the prompts that
+        are not cached, a piece is that does not make the others wait long.
+        """
+
+    def rehearse(self, rows: int, draft: int) -> None:
+        """A step of the first rows with a draft of so many ids in each, to be timed.
+
+        Before any sequence; nothing of it stays.
         """
 
     def score(self, ids: Ids[int]) -> "Iterator[NDArray[np.float32]]":

@@ -13,6 +13,11 @@ class Scheduler:
         self.running: dict[int, Sequence] = {}
         self._waiting: deque[Sequence] = deque()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody who came now would find a slot free."""
+        return len(self.running) + len(self._waiting) >= self.slots
+
     def add(self, sequence: Sequence) -> None:
         """Queue a sequence for the next free slot."""
         self._waiting.append(sequence)
