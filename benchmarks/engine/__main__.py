@@ -22,7 +22,6 @@ from benchmarks.engine.settings import EngineBenchSettings
 from benchmarks.engine.stall import Stall
 from benchmarks.pairs import ratio
 from benchmarks.rows import Row, save
-from common.artifact import Artifact
 from common.settings import CommonSettings
 from quantization.commands.options import full_precision, report
 from worker.engines.settings import Quantization
@@ -45,38 +44,41 @@ def main() -> int:
     artifact = full_precision(None, CommonSettings().state_dir)
     rows: list[Row] = []
     ours: dict[tuple[str, int], list[float]] = {}
-    for precision, streams in settings.shapes():
+    for name, streams in settings.shapes():
+        precision = Quantization(name)
+        mine, theirs = (
+            Apart(build, artifact, precision) for build in (ours_in_slots, transformers_own)
+        )
         for number in streams:
-            rates = _compare(artifact, Quantization(precision), number, settings)
-            ours[precision, number] = rates["slots"]
-            found = list(_rows(precision, number, rates))
-            if number == STREAMS:
-                found += _stall_rows(
-                    precision, alone(stall, artifact, Quantization(precision), settings)
-                )
-            report("\n".join(map(str, found)))
-            rows += found
+            rates = _compare(mine, theirs, evaluation_ids(artifact), number, settings)
+            ours[name, number] = rates["slots"]
+            rows += _rows(name, number, rates)
+            report("\n".join(map(str, rows[1 - len(rates) :])))
+        mine.close()
+        theirs.close()
+        if STREAMS in streams:
+            rows += _stall_rows(name, alone(stall, artifact, precision, settings))
+            report("\n".join(map(str, rows[-2:])))
     return save("engine", settings, [*rows, *_precision_rows(ours)])
 
 
 def _compare(
-    artifact: Artifact, precision: Quantization, streams: int, settings: EngineBenchSettings
+    mine: Apart,
+    theirs: Apart,
+    text: list[int],
+    streams: int,
+    settings: EngineBenchSettings,
 ) -> Rates:
     """Tokens per second of each way and turn."""
-    ours = Apart(ours_in_slots, artifact, precision, streams)
-    theirs = Apart(transformers_own, artifact, precision, streams, settings.max_tokens)
-    ways = {"slots": ours, "continuous batching": theirs}
+    ways = {"slots": mine, "continuous batching": theirs}
     if streams == STREAMS:
         ways["one by one"] = theirs
     rates: dict[str, list[float]] = {name: [] for name in ways}
-    text = evaluation_ids(artifact)
     for turn in range(settings.rounds + 1):  # the first one warms up
         asked = _prompts(text, settings.prompt_tokens, 2 * streams, turn)[: None if turn else 1]
         for name, way in ways.items():
             outcome = way.run(name, asked, streams, settings.max_tokens)
             rates[name] += [outcome.tokens_per_second] if turn else []
-    ours.close()
-    theirs.close()
     return rates
 
 
@@ -104,7 +106,7 @@ def _rows(precision: str, streams: int, rates: Rates) -> Iterator[Row]:
 def _stall_rows(precision: str, stall: Stall) -> Iterator[Row]:
     yield Row(
         what=f"{precision}, longest wait for a token while a long prompt is read",
-        ours=f"{stall.steps:.1f} steps of {1e3 * stall.step_seconds:.0f} ms",
+        ours=f"{stall.steps:.2f} times an ordinary one of {1e3 * stall.step_seconds:.0f} ms",
         peer="",
         ratio=None,
         goal=f"<= {MOST_STALLED_STEPS} steps",

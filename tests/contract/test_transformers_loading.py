@@ -67,3 +67,28 @@ def test_an_engine_that_is_not_loaded_says_so() -> None:
         engine.generate(Generation([1], Sampling()), lambda _: None, Event())
     assert engine.info().memory_bytes is None
     engine.close()
+
+
+def test_attention_on_a_gpu_builds_no_plan_for_each_new_length(
+    monkeypatch: pytest.MonkeyPatch, copy: Artifact
+) -> None:
+    # Given a GPU, and a loader that comes no further than to choose it
+    import torch
+    import transformers
+
+    def stop(*_: object, **how: object) -> None:
+        raise RuntimeError(f"on {how['device_map']}")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda _: None)
+    monkeypatch.setattr(transformers.LlamaForCausalLM, "from_pretrained", stop)
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    try:
+        # When it loads
+        with pytest.raises(ModelUnavailable, match="on .*cuda"):
+            engine_of(copy).load()
+        # Then attention is not cuDNN's
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before)

@@ -24,6 +24,7 @@ from worker.engines.transformers.engine import TransformersEngine  # noqa: E402
 pytestmark = [pytest.mark.model, pytest.mark.torch]
 
 TOKENS = 20
+_ops = torch.ops.mkldnn
 in_fp32 = pytest.mark.parametrize("bench", ["transformers"], indirect=True)
 
 
@@ -95,7 +96,7 @@ class Crowd:
 
     def _bring(self, call: Call | None) -> None:
         newest = self.calls[-1] if self.calls else None
-        if self._rest and call is newest and (call is None or len(call.tokens) == 3):
+        if self._rest and call is newest and (call is None or len(call.tokens) >= 3):
             self.calls.append(self._bench.call(self._rest.pop(0), self._bring))
 
 
@@ -208,6 +209,8 @@ def test_three_slots_are_one_batch(bench: Bench) -> None:
 
 #: A parameter's share of the memory; a fifth of this model are embeddings, in 16 bits.
 _BITS = {"int8": 9.7, "int4": 6.5, "int4-fast": 7.3}
+#: What the embeddings take once more as an output layer that is packed for the processor.
+_PACKED_HEAD_BITS = 3.4
 
 
 @pytest.fixture(scope="module", params=["bf16", "fp16", "int8", "int4", "int4-fast"])
@@ -239,5 +242,7 @@ def test_weights_take_the_memory_of_their_precision(small_bench: Bench) -> None:
     assert info.parameters
     assert info.memory_bytes
     bits = 8 * (info.memory_bytes - info.details["kv_cache_bytes"]) / info.parameters
-    assert bits == pytest.approx(_BITS.get(info.quantization, 16), abs=0.3)
+    is_packed = info.details["dtype"] == "bfloat16" and _ops._is_mkldnn_bf16_supported()
+    expected = _BITS.get(info.quantization, 16) + is_packed * _PACKED_HEAD_BITS
+    assert bits == pytest.approx(expected, abs=0.3)
     assert info.gpu_layers is None

@@ -2,6 +2,14 @@
 
 import torch
 
+#: Attention looks at a multiple of this many columns.
+COLUMN_BLOCK = 64
+
+
+def in_blocks(columns: int) -> int:
+    """``columns``, rounded up to what attention looks at."""
+    return -(-columns // COLUMN_BLOCK) * COLUMN_BLOCK
+
 
 class SlotCache:
     """A static KV cache with a position of its own for every slot.

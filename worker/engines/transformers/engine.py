@@ -1,7 +1,5 @@
 """The Engine protocol over transformers' LlamaForCausalLM."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from common.features import Feature
 from worker.engines.base import EngineInfo
 from worker.engines.settings import Quantization
@@ -37,19 +35,17 @@ class TransformersEngine(SlotEngine[ModelRunner]):
         )
 
     def _load_runner(self) -> ModelRunner:
-        """Load on a thread that ends.
-
-        Its OpenMP threads end with it: beside those of the engine's own thread there would be
-        more than cores, and then none of them waits awake (GOMP_SPINCOUNT).
-        """
-        with ThreadPoolExecutor(1) as loader:
-            return loader.submit(self._load).result()
-
-    def _load(self) -> ModelRunner:
         settings = self._settings
         model = load_model(self._artifact, settings)
         record = CudaRecorder() if self._is_recorded(model.device.type) else None
-        return ModelRunner(model, settings.slots, self._context_size, settings.n_batch, record)
+        return ModelRunner(
+            model,
+            settings.slots,
+            self._context_size,
+            settings.n_batch,
+            record,
+            settings.prompt_lookup_tokens,
+        )
 
     def _is_recorded(self, device: str) -> bool:
         """Whether decoding becomes graphs; looking for outliers, INT8 waits for the device."""

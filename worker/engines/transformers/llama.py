@@ -13,6 +13,7 @@ from torch.nn.functional import rms_norm, scaled_dot_product_attention
 
 from worker.engines.transformers.cache import SlotCache
 from worker.engines.transformers.merge import merge
+from worker.engines.transformers.packed import pack
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
@@ -42,17 +43,19 @@ class Llama:
     def __init__(self, model: "LlamaForCausalLM", cache: SlotCache) -> None:
         config, decoder = model.config, model.model
         self._cache = cache
-        self._embed, self._norm, self._head = decoder.embed_tokens, decoder.norm, model.lm_head
+        self._embed, self._norm = decoder.embed_tokens, decoder.norm
+        self._head = pack(model, "lm_head")
         self._layers = [_Layer(layer, config) for layer in decoder.layers]
         self._group = config.num_attention_heads // config.num_key_value_heads
         self._cos, self._sin = _rotations(decoder, cache.scratch)
 
     def next_logits(self, ids: Tensor, columns: Tensor, width: int) -> Tensor:
-        """[rows, vocab] after ``ids`` [rows, 1], one for each of the first rows."""
-        count = len(ids)
-        rows = torch.arange(count, device=ids.device)
-        part = Part(slice(0, count), tokens=1, width=width)
-        return self.logits(self.hidden_states(ids[:, 0], rows, columns[:, 0], [part]))
+        """[rows * tokens, vocab] after ``ids`` [rows, tokens], as many for each of the first rows."""
+        count, tokens = ids.shape
+        rows = torch.arange(count, device=ids.device)[:, None].expand(-1, tokens)
+        part = Part(slice(0, count), tokens, width)
+        hidden = self.hidden_states(ids.flatten(), rows.flatten(), columns.flatten(), [part])
+        return self.logits(hidden)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[tokens, vocab] of hidden states [tokens, hidden_size]."""
@@ -112,7 +115,8 @@ class _Layer:
         attention, mlp = layer.self_attn, layer.mlp
         self._qkv = merge(attention, ["q_proj", "k_proj", "v_proj"])
         self._gate_up = merge(mlp, ["gate_proj", "up_proj"])
-        self._out, self._down, self._activate = attention.o_proj, mlp.down_proj, mlp.act_fn
+        self._out, self._down = pack(attention, "o_proj"), pack(mlp, "down_proj")
+        self._activate = mlp.act_fn
         self._before = layer.input_layernorm.weight
         self._after = layer.post_attention_layernorm.weight
         self._heads = config.num_attention_heads

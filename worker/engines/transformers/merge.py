@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from worker.engines.transformers.packed import packed
+
 
 class Part(nn.Module):  # type: ignore[misc]
     """Stands where one of the layers was, for code that asks it: its share of what ``whole`` makes."""
@@ -40,7 +42,7 @@ def merge(parent: nn.Module, names: Sequence[str]) -> nn.Module:
     layers = [getattr(parent, name) for name in names]
     if isinstance(layers[0], Part):
         return layers[0].whole
-    whole, start = _merger(layers)(layers), 0
+    whole, start = packed(_merger(layers)(layers)), 0
     for name, layer in zip(names, layers, strict=True):
         setattr(parent, name, Part(whole, start, layer.out_features))
         start += layer.out_features
