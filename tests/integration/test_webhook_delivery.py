@@ -175,7 +175,7 @@ def test_a_receiver_that_hangs_delays_nobody_else(mail: Mail) -> None:
 
 def test_half_of_the_deliveries_arrive_within_50_ms(mail: Mail) -> None:
     # A busy machine disturbs some rounds; what is slow by itself is so in all of them
-    assert any(statistics.median(delays(mail, 20)) < 0.05 for _ in range(5))
+    wait_until(lambda: statistics.median(delays(mail, 20)) < 0.05, what="a round within 50 ms")
 
 
 def delays(mail: Mail, count: int) -> list[float]:
