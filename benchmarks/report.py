@@ -14,6 +14,7 @@ PARTS = {
     "Whole stack": ("stack",),
     "transformers engine": ("engine",),
     "llamacpp engine": ("llamacpp",),
+    "Prompt lookup": ("lookup",),
     "GPU": ("gpu",),
 }
 

@@ -1,6 +1,11 @@
 """Dense layers of BF16, packed for the processor."""
 
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from torch import nn
 
 torch = pytest.importorskip("torch")
 from worker.engines.transformers.packed import PackedLinear, pack  # noqa: E402
@@ -12,7 +17,7 @@ needs_bf16 = pytest.mark.skipif(
 )
 
 
-def parent(dtype: str, *, bias: bool = False) -> "torch.nn.Module":
+def parent(dtype: str, *, bias: bool = False) -> "nn.Module":
     torch.manual_seed(1)
     return torch.nn.ModuleDict(
         {"layer": torch.nn.Linear(96, 160, bias, dtype=getattr(torch, dtype))}
