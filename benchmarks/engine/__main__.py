@@ -104,13 +104,14 @@ def _rows(precision: str, streams: int, rates: Rates) -> Iterator[Row]:
 
 
 def _stall_rows(precision: str, stall: Stall) -> Iterator[Row]:
+    stalled = stall.longest_wait - 1
     yield Row(
-        what=f"{precision}, longest wait for a token while a long prompt is read",
-        ours=f"{stall.steps:.2f} times an ordinary one of {1e3 * stall.step_seconds:.0f} ms",
+        what=f"{precision}, the most that a token is held up while a long prompt is read",
+        ours=f"{stalled:.2f} ordinary steps of {1e3 * stall.step_seconds:.0f} ms",
         peer="",
         ratio=None,
         goal=f"<= {MOST_STALLED_STEPS} steps",
-        met=stall.steps <= MOST_STALLED_STEPS,
+        met=stalled <= MOST_STALLED_STEPS,
     )
     yield Row(
         what=f"{precision}, first token of a long prompt that a slot has read already",

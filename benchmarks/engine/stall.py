@@ -21,7 +21,7 @@ _LONG_PROMPTS = 5
 class Stall:
     """The longest wait for a token in ordinary ones, and seconds: of these, of both readings."""
 
-    steps: float
+    longest_wait: float
     step_seconds: float
     first_read_seconds: float
     second_read_seconds: float
@@ -76,7 +76,7 @@ def measure_stall(engine: Engine, prompt: list[int]) -> Stall:
     ordinary = median(_least(reading.ordinary for reading in readings))
     second = _first_token(engine, prompt[_LONG_PROMPTS:] + prompt[:_LONG_PROMPTS])
     return Stall(
-        steps=max(_least(reading.waits for reading in readings)) / ordinary,
+        longest_wait=max(_least(reading.waits for reading in readings)) / ordinary,
         step_seconds=ordinary,
         first_read_seconds=median(reading.seconds for reading in readings),
         second_read_seconds=second,

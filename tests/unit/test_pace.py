@@ -51,7 +51,7 @@ def test_small_contexts_can_be_measured(machine: Machine, context_size: int) -> 
 @pytest.mark.parametrize("rows", [1, 3, 16])
 @pytest.mark.parametrize("width", [64, 1024])
 @pytest.mark.parametrize("start", [0, 900])
-def test_a_step_with_a_piece_takes_less_than_two_ordinary_ones(
+def test_a_piece_holds_the_others_up_for_two_ordinary_steps_at_most(
     rows: int, width: int, start: int
 ) -> None:
     # given rows that decode, when a piece is chosen beside them
