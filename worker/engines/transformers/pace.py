@@ -10,7 +10,7 @@ from worker.engines.transformers.cache import in_blocks
 
 #: A step with a piece of a prompt takes as long as so many without: it holds the others up for two,
 #: with room for error.
-LONGEST_STEP = 2.75
+LONGEST_STEP = 2.6
 #: Pieces are multiples of so many tokens, but for the last of a prompt.
 GRAIN = 4
 _SHORT, _LONG = 16, 64
