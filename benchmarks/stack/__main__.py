@@ -57,21 +57,20 @@ def main() -> int:
 def _measure(engine: str, model: Path, settings: StackBenchSettings) -> tuple[Turns, Turns]:
     """The turns beside the bare engine, and those beside other servers, if there are any."""
     environment = {"ENGINE": engine, "MODEL": str(model.resolve()), "QUANTIZATION": "bf16"}
-    tokens = settings.llamacpp_tokens if engine == "llamacpp" else settings.transformers_tokens
     with ExitStack() as stack:
         logs = Path(stack.enter_context(TemporaryDirectory(prefix="stack-bench-logs-")))
         service = stack.enter_context(running(environment))
-        bare = Bare(environment | {"STATE_DIR": str(logs)}, tokens, logs / "bare.log")
+        bare = Bare(environment | {"STATE_DIR": str(logs)}, settings.tokens, logs / "bare.log")
         stack.callback(bare.close)
-        polled = Stack(service, long_polling(service, tokens))
-        streamed = Stack(service, streaming(service, tokens))
+        polled = Stack(service, long_polling(service, settings.tokens))
+        streamed = Stack(service, streaming(service, settings.tokens))
         ways: dict[str, Contender] = {POLLED: polled, BARE: bare, STREAMED: streamed}
         turns = in_turn(ways, settings.rounds, settings.clients, settings.jobs)
         if engine != "transformers":
             return turns, {}
         servers = {
-            "transformers serve": transformers_serve(model, tokens, logs / "serve.log"),
-            "FastAPI and generate": naive(model, tokens, logs / "naive.log"),
+            "transformers serve": transformers_serve(model, settings.tokens, logs / "serve.log"),
+            "FastAPI and generate": naive(model, settings.tokens, logs / "naive.log"),
         }
         others = {name: stack.enter_context(server) for name, server in servers.items()}
         ways = {POLLED: polled, **others}

@@ -14,5 +14,4 @@ class StackBenchSettings(BaseSettings):
     peer_rounds: int = Field(3, ge=1, description="turns of other servers, which are slow")
     clients: int = Field(3, ge=1, description="in a closed loop; as many as slots")
     jobs: int = Field(2, ge=1, description="of a client in a turn")
-    llamacpp_tokens: int = Field(64, ge=1, description="of an answer")
-    transformers_tokens: int = Field(32, ge=1)
+    tokens: int = Field(64, ge=1, description="of an answer")
