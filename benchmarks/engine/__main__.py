@@ -22,6 +22,7 @@ from benchmarks.engine.settings import EngineBenchSettings
 from benchmarks.engine.stall import Stall
 from benchmarks.pairs import ratio
 from benchmarks.rows import Row, save
+from common.artifact import Artifact
 from common.settings import CommonSettings
 from quantization.commands.options import full_precision, report
 from worker.engines.settings import Quantization
@@ -44,42 +45,41 @@ def main() -> int:
     artifact = full_precision(None, CommonSettings().state_dir)
     rows: list[Row] = []
     ours: dict[tuple[str, int], list[float]] = {}
-    for name, streams in settings.shapes():
-        precision = Quantization(name)
+    for precision, streams in settings.shapes():
         for number in streams:
-            # Each in a fresh process: a second continuous batching in one is a third slower.
-            mine, theirs = (
-                Apart(build, artifact, precision) for build in (ours_in_slots, transformers_own)
-            )
-            rates = _compare(mine, theirs, evaluation_ids(artifact), number, settings)
-            mine.close()
-            theirs.close()
-            ours[name, number] = rates["slots"]
-            rows += _rows(name, number, rates)
-            report("\n".join(map(str, rows[1 - len(rates) :])))
-        if STREAMS in streams:
-            rows += _stall_rows(name, alone(stall, artifact, precision, settings))
-            report("\n".join(map(str, rows[-2:])))
+            rates = _compare(artifact, Quantization(precision), number, settings)
+            ours[precision, number] = rates["slots"]
+            found = list(_rows(precision, number, rates))
+            if number == STREAMS:
+                found += _stall_rows(
+                    precision, alone(stall, artifact, Quantization(precision), settings)
+                )
+            report("\n".join(map(str, found)))
+            rows += found
     return save("engine", settings, [*rows, *_precision_rows(ours)])
 
 
 def _compare(
-    mine: Apart,
-    theirs: Apart,
-    text: list[int],
-    streams: int,
-    settings: EngineBenchSettings,
+    artifact: Artifact, precision: Quantization, streams: int, settings: EngineBenchSettings
 ) -> Rates:
-    """Tokens per second of each way and turn."""
-    ways = {"slots": mine, "continuous batching": theirs}
+    """Tokens per second of each way and turn.
+
+    In fresh processes: a second continuous batching in one is a third slower.
+    """
+    ours = Apart(ours_in_slots, artifact, precision, streams)
+    theirs = Apart(transformers_own, artifact, precision, streams, settings.max_tokens)
+    ways = {"slots": ours, "continuous batching": theirs}
     if streams == STREAMS:
         ways["one by one"] = theirs
     rates: dict[str, list[float]] = {name: [] for name in ways}
+    text = evaluation_ids(artifact)
     for turn in range(settings.rounds + 1):  # the first one warms up
         asked = _prompts(text, settings.prompt_tokens, 2 * streams, turn)[: None if turn else 1]
         for name, way in ways.items():
             outcome = way.run(name, asked, streams, settings.max_tokens)
             rates[name] += [outcome.tokens_per_second] if turn else []
+    ours.close()
+    theirs.close()
     return rates
 
 

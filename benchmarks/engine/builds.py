@@ -22,15 +22,22 @@ from worker.engines.transformers.loading import load_model
 STREAMS = 3
 
 
-def ours_in_slots(artifact: Artifact, precision: Quantization) -> dict[str, Contender]:
+def ours_in_slots(
+    artifact: Artifact, precision: Quantization, streams: int
+) -> dict[str, Contender]:
     """The slot engine."""
-    return {"slots": Slots(artifact, precision)}
+    return {"slots": Slots(artifact, precision, streams)}
 
 
-def transformers_own(artifact: Artifact, precision: Quantization) -> dict[str, Contender]:
+def transformers_own(
+    artifact: Artifact, precision: Quantization, streams: int, max_tokens: int
+) -> dict[str, Contender]:
     """The two ways of transformers itself, over one model."""
     model = load_model(artifact, EngineSettings(quantization=precision))
-    return {"continuous batching": ContinuousBatching(model), "one by one": OneByOne(model)}
+    return {
+        "continuous batching": ContinuousBatching(model, streams, max_tokens),
+        "one by one": OneByOne(model),
+    }
 
 
 def stall(artifact: Artifact, precision: Quantization, settings: EngineBenchSettings) -> Stall:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from common.artifact import Artifact
 from common.sampling import Sampling
@@ -62,18 +62,17 @@ class Contender(Protocol):
 
 
 class Slots:
-    """Ours: as the worker drives it, a thread for each stream; an engine for each number of them."""
+    """Ours: as the worker drives it, a thread for each stream."""
 
-    def __init__(self, artifact: Artifact, precision: Quantization) -> None:
-        self._artifact, self._precision = artifact, precision
-        self._engine: Engine | None = None
-        self._slots = 0
+    def __init__(self, artifact: Artifact, precision: Quantization, slots: int) -> None:
+        self._engine = open_engine(artifact, precision, slots, ModelTokenizer.load(artifact))
 
     def run(self, prompts: Prompts, streams: int, max_tokens: int) -> Outcome:
-        engine, sampling = self._of(streams), Sampling(max_tokens=max_tokens, temperature=0)
+        sampling = Sampling(max_tokens=max_tokens, temperature=0)
 
         def answer(ids: list[int]) -> int:
-            return engine.generate(Generation(ids, sampling), lambda _: None, Event()).new_tokens
+            request = Generation(ids, sampling)
+            return self._engine.generate(request, lambda _: None, Event()).new_tokens
 
         with ThreadPoolExecutor(streams) as callers:
             started = time.perf_counter()
@@ -81,71 +80,48 @@ class Slots:
             return Outcome(tokens, time.perf_counter() - started)
 
     def close(self) -> None:
-        if self._engine:
-            self._engine.close()
-
-    def _of(self, slots: int) -> Engine:
-        if self._engine is None or self._slots != slots:
-            self.close()
-            tokenizer = ModelTokenizer.load(self._artifact)
-            self._engine = open_engine(self._artifact, self._precision, slots, tokenizer)
-            self._slots = slots
-        return self._engine
+        self._engine.close()
 
 
 class ContinuousBatching:
-    """transformers' own, with a new request for each that has ended.
+    """transformers' own, with a new request for each that has ended; it is started once."""
 
-    It is started once for each number of streams.
-    """
-
-    def __init__(self, model: "LlamaForCausalLM") -> None:
-        self._model = model
-        self._manager: Any = None
-        self._streams = 0
-
-    def run(self, prompts: Prompts, streams: int, max_tokens: int) -> Outcome:
-        manager = self._of(streams, max_tokens)
-        waiting = deque(prompts)
-        started = time.perf_counter()
-        for _ in range(min(streams, len(waiting))):
-            manager.add_request(waiting.popleft(), max_new_tokens=max_tokens)
-        tokens, left = 0, len(prompts)
-        while left:
-            result = manager.get_result(timeout=600)
-            if result is None or result.error:
-                raise RuntimeError(f"continuous batching gave up: {result}")
-            tokens, left = tokens + len(result.generated_tokens), left - 1
-            if waiting:
-                manager.add_request(waiting.popleft(), max_new_tokens=max_tokens)
-        return Outcome(tokens, time.perf_counter() - started)
-
-    def close(self) -> None:
-        if self._manager:
-            self._manager.stop(block=True)
-
-    def _of(self, streams: int, max_tokens: int) -> Any:
-        if self._manager is None or self._streams != streams:
-            self.close()
-            self._manager, self._streams = self._start(streams, max_tokens), streams
-        return self._manager
-
-    def _start(self, streams: int, max_tokens: int) -> Any:
+    def __init__(self, model: "LlamaForCausalLM", streams: int, max_tokens: int) -> None:
         from transformers import ContinuousBatchingConfig, GenerationConfig
 
         blocks = 2 * streams * CONTEXT_TOKENS // _PAGE_TOKENS
-        manager = self._model.init_continuous_batching(
+        self._manager = model.init_continuous_batching(
             generation_config=GenerationConfig(
                 max_new_tokens=max_tokens,
                 do_sample=False,
-                eos_token_id=self._model.generation_config.eos_token_id,
+                eos_token_id=model.generation_config.eos_token_id,
             ),
             continuous_batching_config=ContinuousBatchingConfig(
                 page_size=_PAGE_TOKENS, num_blocks=blocks
             ),
         )
-        manager.start()
-        return manager
+        self._manager.start()
+
+    def run(self, prompts: Prompts, streams: int, max_tokens: int) -> Outcome:
+        waiting = deque(prompts)
+        started = time.perf_counter()
+        for _ in range(min(streams, len(waiting))):
+            self._add(waiting.popleft(), max_tokens)
+        tokens, left = 0, len(prompts)
+        while left:
+            result = self._manager.get_result(timeout=600)
+            if result is None or result.error:
+                raise RuntimeError(f"continuous batching gave up: {result}")
+            tokens, left = tokens + len(result.generated_tokens), left - 1
+            if waiting:
+                self._add(waiting.popleft(), max_tokens)
+        return Outcome(tokens, time.perf_counter() - started)
+
+    def close(self) -> None:
+        self._manager.stop(block=True)
+
+    def _add(self, ids: list[int], max_tokens: int) -> None:
+        self._manager.add_request(ids, max_new_tokens=max_tokens)
 
 
 class OneByOne:
